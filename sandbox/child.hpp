@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Everything between clone and exec. The parent prepares a ChildPlan of plain arrays and
+// descriptors; child_main() carries it out, step by step, and never returns. After the clone only
+// child.cpp runs: no allocation, no exception, async-signal-safe calls only. Each failure goes to
+// the parent as (stage, errno) and ends the child before anything of the command has run.
+//
+// Two processes come of it: `init`, pid 1 of the new pid namespace (the VM must never be pid 1: it
+// would have to reap, and signals without a handler would not reach it), and the payload, which
+// becomes the command.
+
+#include <sys/resource.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "sandbox/sys/syscall.hpp"
+
+struct sock_filter;
+
+namespace mixguard::sandbox {
+
+// Where a failure happened. The names (stage_name) are what people read: "mixguard: sandbox step
+// mount_proc: …".
+enum class Stage : std::int32_t {
+  kHandshake,
+  kPrivateMounts,
+  kProject,
+  kOpenSource,
+  kNewRoot,
+  kMakeTarget,
+  kOverlay,
+  kBind,
+  kTmpfs,
+  kProc,
+  kDevpts,
+  kPivotRoot,
+  kSealRoot,
+  kLoopback,
+  kSpawnPayload,
+  kLimits,
+  kWorkingDirectory,
+  kNoNewPrivileges,
+  kLandlock,
+  kCapabilities,
+  kDescriptors,
+  kSeccomp,
+  kExec,
+};
+[[nodiscard]] const char* stage_name(Stage stage) noexcept;
+
+struct MountStep {
+  enum class Kind { kDirectory, kSymlink, kTmpfs, kBind, kProject, kProc, kDevpts };
+  Kind kind = Kind::kDirectory;
+  const char* target = nullptr;  // relative to the new root, no leading slash
+  const char* source = nullptr;  // bind: host path; symlink: its text; tmpfs: the mode, octal text
+  bool writable = false;
+  bool optional = false;  // bind: an absent source is passed over
+  bool executable = true;
+  // The target lies in what the project holds: it must exist already and no symlink may lead to it,
+  // because making it would follow the project's symlinks out of the new root. A bind's source is
+  // then relative to the project.
+  bool inside_project = false;
+  bool source_in_project = false;  // `source` is relative to the project; no symlink may lead to it
+};
+
+// The project's directories, opened again by path after the clone: a descriptor from before belongs
+// to the parent's mount namespace, and neither open_tree(2) nor overlayfs accepts it. No symlink is
+// followed, and the inode must be the one that the parent pinned.
+struct ProjectPlan {
+  const char* root = nullptr;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  const char* upper = nullptr;  // null: live mode
+  const char* work = nullptr;
+};
+
+struct LandlockRule {
+  const char* path = nullptr;
+  std::uint64_t access = 0;
+  std::uint64_t file_access = 0;  // the part of `access` that applies when path is not a directory
+  bool optional = false;
+};
+
+struct RlimitStep {
+  int resource = 0;
+  rlimit limit{};
+};
+
+struct ChildPlan {
+  bool namespaces =
+      false;  // false: reduced mode, no mounts, init is a child subreaper instead of pid 1
+  std::span<const MountStep> mounts;
+  std::span<int>
+      sources;  // one per mount, filled in by the child with detached copies of the sources
+  ProjectPlan project;
+  const char* staging =
+      nullptr;  // an existing directory that the new root covers while it is built
+
+  std::span<const RlimitStep> limits;
+  const char* cwd = nullptr;
+
+  bool landlock = false;
+  sys::LandlockRulesetAttr landlock_attr{};
+  std::size_t landlock_attr_size = 0;
+  std::span<const LandlockRule> landlock_rules;
+  std::span<const std::uint64_t> landlock_connect_ports;
+
+  std::span<const sock_filter> seccomp;
+
+  // Signals that stay ignored because the caller was started ignoring them (nohup, a shell's `&`).
+  std::span<const int> keep_ignored;
+
+  const char* program = nullptr;
+  char* const* argv = nullptr;
+  char* const* envp = nullptr;
+
+  int control_fd = -1;  // a stream socket: one byte "go", then one byte a signal; end of file means
+                        // the parent died
+  int parent_control_fd = -1;  // the parent's end, closed first thing
+  int report_fd = -1;          // a pipe for Reports
+  int parent_report_fd = -1;
+};
+
+// What the child writes to report_fd: at most one kFailed or one kEnded, smaller than PIPE_BUF and
+// so atomic.
+struct Report {
+  enum class Kind : std::int32_t { kFailed = 1, kEnded = 2 };
+  Kind kind = Kind::kFailed;
+  std::int32_t stage = 0;   // kFailed
+  std::int32_t error = 0;   // kFailed: errno
+  std::int32_t status = 0;  // kEnded: wait status of the command
+  std::int64_t cpu_us = 0;  // kEnded: user and system time of everything that ended inside
+  std::int64_t max_rss_kib = 0;
+};
+
+// Runs in the cloned process with every signal blocked.
+[[noreturn]] void child_main(const ChildPlan& plan) noexcept;
+
+}  // namespace mixguard::sandbox

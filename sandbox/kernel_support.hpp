@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What this kernel, as this user, lets mixguard do: found by trying, not by version numbers,
+// because containers and security modules refuse what the version promises.
+
+#include <string>
+
+namespace mixguard::sandbox {
+
+struct KernelSupport {
+  bool user_namespaces = false;     // with mount, pid, ipc, uts and network namespaces inside
+  std::string user_namespaces_why;  // when not: what was tried and what the kernel said
+  std::string user_namespaces_remedy;
+  int landlock_abi = 0;  // 0: none
+  std::string landlock_why;
+  bool seccomp = false;
+  bool cgroup_delegated = false;  // cgroup v2 subtree that this user may write
+  std::string cgroup_why;
+};
+
+// Probes once, in about a millisecond: one clone3 with all namespaces, one Landlock version query.
+[[nodiscard]] KernelSupport probe_kernel();
+
+}  // namespace mixguard::sandbox

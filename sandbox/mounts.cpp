@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/mounts.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace mixguard::sandbox {
+namespace {
+
+using Kind = MountStep::Kind;
+
+class Layout {
+ public:
+  explicit Layout(MountPlan& plan) : plan_(plan) {}
+
+  MountStep& add(Kind kind, std::string_view target, std::string_view source = {}) {
+    MountStep& step = plan_.steps.emplace_back();
+    step.kind = kind;
+    step.target = keep(target.substr(std::min(target.size(), target.find_first_not_of('/'))));
+    if (!source.empty()) step.source = keep(source);
+    return step;
+  }
+  MountStep& bind(std::string_view source, std::string_view target) {
+    return add(Kind::kBind, target, source);
+  }
+  const char* keep(std::string_view text) { return plan_.texts.emplace_back(text).c_str(); }
+
+ private:
+  MountPlan& plan_;
+};
+
+bool below(std::string_view path, std::string_view directory) {
+  return path.size() > directory.size() && path.starts_with(directory) &&
+         path[directory.size()] == '/';
+}
+
+void add_devices(Layout& layout) {
+  layout.add(Kind::kTmpfs, "/dev", "0755");
+  for (const char* node : {"null", "zero", "full", "random", "urandom", "tty"}) {
+    const std::string path = std::string("/dev/") + node;
+    MountStep& step = layout.bind(path, path);
+    step.writable = true;
+    step.optional = std::strcmp(node, "tty") == 0;
+  }
+  layout.add(Kind::kSymlink, "/dev/fd", "/proc/self/fd");
+  layout.add(Kind::kSymlink, "/dev/stdin", "/proc/self/fd/0");
+  layout.add(Kind::kSymlink, "/dev/stdout", "/proc/self/fd/1");
+  layout.add(Kind::kSymlink, "/dev/stderr", "/proc/self/fd/2");
+  layout.add(Kind::kDevpts, "/dev/pts");
+  layout.add(Kind::kSymlink, "/dev/ptmx", "pts/ptmx");
+  layout.add(Kind::kTmpfs, "/dev/shm", "1777");
+}
+
+// A mount of the workspace, before it is put in order.
+struct Entry {
+  std::string target;
+  enum class What { kHome, kProject, kBind } what;
+  const Bind* bind = nullptr;
+};
+
+std::vector<Entry> sorted_entries(const Workspace& workspace) {
+  std::vector<Entry> entries;
+  if (!workspace.home.empty()) entries.push_back({workspace.home, Entry::What::kHome});
+  if (!workspace.project.empty()) entries.push_back({workspace.project, Entry::What::kProject});
+  for (const Bind& bind : workspace.binds)
+    entries.push_back({bind.target, Entry::What::kBind, &bind});
+  // A path sorts after every path that contains it; for equal ones the order above stands (a
+  // project that is $HOME).
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.target < b.target; });
+  return entries;
+}
+
+std::string relative_to(const std::string& path, const std::string& directory) {
+  return path.substr(directory.size() + 1);
+}
+
+Result<const char*> find_staging() {
+  for (const char* directory : {"/tmp", "/run", "/mnt", "/var"}) {
+    struct stat info{};
+    if (::stat(directory, &info) == 0 && S_ISDIR(info.st_mode)) return directory;
+  }
+  return fail("none of /tmp, /run, /mnt and /var is a directory to build the new root on", ENOENT);
+}
+
+Result<void> pin_project(const Workspace& workspace, Layout& layout, ProjectPlan& project) {
+  struct stat info{};
+  if (::fstat(workspace.project_fd, &info) != 0) {
+    return fail("stat the project " + workspace.project + ": " + std::strerror(errno), errno);
+  }
+  project.root = layout.keep(workspace.project);
+  project.device = info.st_dev;
+  project.inode = info.st_ino;
+  if (!workspace.upper.empty()) {
+    project.upper = layout.keep(workspace.upper);
+    project.work = layout.keep(workspace.work);
+  }
+  return {};
+}
+
+void add_live_paths(const Workspace& workspace, Layout& layout) {
+  for (const std::string& path : workspace.live_writable) {
+    const std::string relative = relative_to(path, workspace.project);
+    MountStep& step = layout.bind(relative, path);
+    step.inside_project = true;
+    step.source_in_project = true;
+    step.writable = true;
+  }
+  for (const std::string& path : workspace.masked_directories) {
+    layout.add(Kind::kTmpfs, path, "0000").inside_project = true;
+  }
+  // A device on a mount without devices: it is there and cannot be opened.
+  for (const std::string& path : workspace.masked_files) {
+    MountStep& step = layout.bind("/dev/null", path);
+    step.inside_project = true;
+  }
+}
+
+}  // namespace
+
+Result<MountPlan> prepare_mounts(const Workspace& workspace) {
+  MountPlan plan;
+  Layout layout(plan);
+  const Result<const char*> staging = find_staging();
+  if (!staging) return propagate(staging);
+  plan.staging = *staging;
+  if (!workspace.project.empty()) {
+    if (auto pinned = pin_project(workspace, layout, plan.project); !pinned)
+      return propagate(pinned);
+  }
+
+  layout.add(Kind::kTmpfs, "/tmp", "1777");
+  add_devices(layout);
+  layout.add(Kind::kProc, "/proc");
+  for (const Entry& entry : sorted_entries(workspace)) {
+    const bool inside_project =
+        !workspace.project.empty() && below(entry.target, workspace.project);
+    MountStep* step = nullptr;
+    switch (entry.what) {
+      case Entry::What::kHome:
+        step = &layout.add(Kind::kTmpfs, entry.target, "0700");
+        break;
+      case Entry::What::kProject:
+        step = &layout.add(Kind::kProject, entry.target);
+        break;
+      case Entry::What::kBind:
+        // What is inside the project is seen through the project's own mount.
+        if (inside_project) continue;
+        step = &layout.bind(entry.bind->source, entry.target);
+        step->writable = entry.bind->writable;
+        step->optional = entry.bind->optional;
+        break;
+    }
+    step->inside_project = inside_project;
+  }
+  for (const Symlink& link : workspace.symlinks) layout.add(Kind::kSymlink, link.path, link.target);
+  add_live_paths(workspace, layout);
+  plan.sources.assign(plan.steps.size(), -1);
+  return plan;
+}
+
+}  // namespace mixguard::sandbox

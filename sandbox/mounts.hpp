@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The command's file system, as an ordered list of mounts on an empty root: what is not listed does
+// not exist.
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "sandbox/child.hpp"
+#include "sandbox/sandbox.hpp"
+
+namespace mixguard::sandbox {
+
+// Owns the texts that the steps point to.
+struct MountPlan {
+  std::deque<std::string> texts;  // a deque: growing it moves nothing
+  std::vector<MountStep> steps;
+  std::vector<int> sources;  // as long as steps, all -1
+  ProjectPlan project;
+  const char* staging = nullptr;
+};
+
+// Lays out `workspace`: binds and the project sorted so that what contains comes before what is
+// contained, then the kernel's own (/proc read-only, a small /dev, private /tmp, /dev/shm and
+// home).
+Result<MountPlan> prepare_mounts(const Workspace& workspace);
+
+}  // namespace mixguard::sandbox

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/sandbox.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+#include "sandbox/child.hpp"
+#include "sandbox/landlock.hpp"
+#include "sandbox/limits.hpp"
+#include "sandbox/mounts.hpp"
+#include "sandbox/seccomp_filter.hpp"
+#include "sandbox/spawn.hpp"
+
+namespace mixguard::sandbox {
+namespace {
+
+using policy::Requirement;
+using State = LayerReport::State;
+
+// The BEAM's orderly stop takes about a second (init:stop); after this it is ended.
+constexpr std::chrono::milliseconds kGrace{3000};
+
+Requirement requirement(const policy::Confinement& confinement, std::string_view layer,
+                        Requirement otherwise) {
+  for (const policy::Safeguard& safeguard : confinement.safeguards) {
+    if (safeguard.name == layer) return safeguard.requirement;
+  }
+  return otherwise;
+}
+
+struct Candidate {
+  const char* name;
+  Requirement requirement;
+  bool available;
+  State state;  // when available
+  std::string detail;
+  std::string remedy;
+};
+
+Result<void> admit(std::vector<LayerReport>& layers, Candidate candidate) {
+  if (candidate.requirement == Requirement::kOff) {
+    layers.push_back({candidate.name, State::kOff, "switched off by the policy"});
+    return {};
+  }
+  if (!candidate.available && candidate.requirement == Requirement::kRequire) {
+    std::string message = std::string("the sandbox layer ") + candidate.name +
+                          " is required and not available: " + candidate.detail;
+    if (!candidate.remedy.empty()) message += "; to mend it: " + candidate.remedy;
+    return fail(std::move(message));
+  }
+  layers.push_back({candidate.name, candidate.available ? candidate.state : State::kUnavailable,
+                    std::move(candidate.detail)});
+  return {};
+}
+
+const LayerReport* find(const std::vector<LayerReport>& layers, std::string_view name) {
+  const auto found = std::find_if(layers.begin(), layers.end(),
+                                  [&](const auto& layer) { return layer.name == name; });
+  return found == layers.end() ? nullptr : &*found;
+}
+
+bool active(const std::vector<LayerReport>& layers, std::string_view name) {
+  const LayerReport* layer = find(layers, name);
+  return layer != nullptr && (layer->state == State::kActive || layer->state == State::kDegraded);
+}
+
+// Ports of "host:port" endpoints; unix sockets have none.
+std::vector<std::uint64_t> ports_of(const std::vector<std::string>& endpoints) {
+  std::vector<std::uint64_t> ports;
+  for (const std::string& endpoint : endpoints) {
+    const std::size_t colon = endpoint.rfind(':');
+    if (endpoint.starts_with("unix:") || colon == std::string::npos) continue;
+    std::uint64_t port = 0;
+    const char* end = endpoint.data() + endpoint.size();
+    if (std::from_chars(endpoint.data() + colon + 1, end, port).ptr == end) ports.push_back(port);
+  }
+  return ports;
+}
+
+// nohup and a shell's `&` ignore these on purpose; everything else that our caller ignored is
+// reset.
+std::vector<int> deliberately_ignored() {
+  std::vector<int> kept;
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT}) {
+    struct sigaction action{};
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
+      kept.push_back(signal);
+  }
+  return kept;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  result.reserve(strings.size() + 1);
+  for (const std::string& text : strings) result.push_back(const_cast<char*>(text.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+}  // namespace
+
+Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinement,
+                                             const KernelSupport& kernel) {
+  std::vector<LayerReport> layers;
+  const auto want = [&](const char* name, Requirement otherwise) {
+    return requirement(confinement, name, otherwise);
+  };
+
+  const bool view = kernel.user_namespaces &&
+                    want("user_namespaces", Requirement::kIfAvailable) != Requirement::kOff;
+  std::vector<Candidate> candidates;
+  candidates.push_back({"user_namespaces", want("user_namespaces", Requirement::kIfAvailable),
+                        kernel.user_namespaces, State::kActive,
+                        kernel.user_namespaces
+                            ? "own user, mount, pid, ipc, uts and network namespaces"
+                            : kernel.user_namespaces_why +
+                                  "; weaker: processes and the network are shared, files are "
+                                  "confined by Landlock alone, changes are remembered by copying",
+                        kernel.user_namespaces_remedy});
+  candidates.push_back(
+      {"landlock", want("landlock", view ? Requirement::kIfAvailable : Requirement::kRequire),
+       kernel.landlock_abi > 0, State::kActive,
+       kernel.landlock_abi > 0 ? "ABI " + std::to_string(kernel.landlock_abi) : kernel.landlock_why,
+       "boot with landlock in lsm="});
+  candidates.push_back({"seccomp", Requirement::kRequire, kernel.seccomp, State::kActive,
+                        kernel.seccomp ? "deny list, foreign architectures killed"
+                                       : "the kernel has no seccomp filters",
+                        "a kernel with CONFIG_SECCOMP_FILTER"});
+  candidates.push_back({"no_new_privs", Requirement::kRequire, true, State::kActive,
+                        "no capabilities, no inherited descriptors", ""});
+  candidates.push_back({"rlimits", Requirement::kRequire, true, State::kActive,
+                        "per process; wall clock by the supervisor", ""});
+  candidates.push_back(
+      {"cgroup", want("cgroup", Requirement::kIfAvailable), false, State::kUnavailable,
+       "memory is not limited as a whole: cgroups are not used yet" +
+           (kernel.cgroup_why.empty() ? std::string() : " (" + kernel.cgroup_why + ")"),
+       ""});
+  candidates.push_back(
+      {"exec_rules", want("exec_rules", Requirement::kIfAvailable), false, State::kUnavailable,
+       "[[exec]] rules are read and shown, not yet judged at execve: what the VM starts has the "
+       "VM's own rights",
+       ""});
+  candidates.push_back(
+      {"network_relays", want("network_relays", Requirement::kIfAvailable), false,
+       State::kUnavailable,
+       view ? "endpoints outside are not relayed yet: only loopback inside the sandbox exists"
+            : "TCP connections are limited to the ports of [net] allow, on any host",
+       ""});
+  for (Candidate& candidate : candidates) {
+    if (auto admitted = admit(layers, std::move(candidate)); !admitted) return propagate(admitted);
+  }
+  if (!view && !active(layers, "landlock")) {
+    return fail(
+        "nothing would confine the files: neither user namespaces nor Landlock may be used");
+  }
+  return layers;
+}
+
+bool has_private_view(const std::vector<LayerReport>& layers) {
+  return active(layers, "user_namespaces");
+}
+
+Result<Outcome> run(const policy::Confinement& confinement, const Command& command,
+                    const Workspace& workspace, const std::vector<LayerReport>& layers,
+                    const KernelSupport& kernel) {
+  ChildPlan plan;
+  plan.namespaces = has_private_view(layers);
+
+  MountPlan mounts;
+  if (plan.namespaces) {
+    Result<MountPlan> prepared = prepare_mounts(workspace);
+    if (!prepared) return propagate(prepared);
+    mounts = std::move(*prepared);
+  }
+  plan.mounts = mounts.steps;
+  plan.sources = mounts.sources;
+  plan.project = mounts.project;
+  plan.staging = mounts.staging;
+
+  LandlockPlan landlock;
+  plan.landlock = active(layers, "landlock");
+  if (plan.landlock) {
+    landlock = prepare_landlock(kernel.landlock_abi, plan.namespaces, workspace,
+                                ports_of(confinement.net));
+    plan.landlock_attr = landlock.attr;
+    plan.landlock_attr_size = landlock.attr_size;
+    plan.landlock_rules = landlock.rules;
+    plan.landlock_connect_ports = landlock.connect_ports;
+  }
+
+  SeccompOptions options;
+  options.udp = plan.namespaces;
+  const Result<std::vector<sock_filter>> filter = build_seccomp_filter(options);
+  if (!filter) return propagate(filter);
+  plan.seccomp = *filter;
+
+  const std::vector<RlimitStep> limits = prepare_limits(confinement.limits);
+  plan.limits = limits;
+  const std::vector<int> ignored = deliberately_ignored();
+  plan.keep_ignored = ignored;
+
+  const std::vector<char*> argv = pointers(command.argv);
+  const std::vector<char*> envp = pointers(command.environment);
+  plan.program = command.program.c_str();
+  plan.argv = argv.data();
+  plan.envp = envp.data();
+  plan.cwd = command.cwd.c_str();
+
+  return spawn_and_wait(
+      plan, SpawnOptions{std::chrono::milliseconds(confinement.limits.wall_ms), kGrace});
+}
+
+}  // namespace mixguard::sandbox

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Runs one command under a policy::Confinement and reports what became of it. This header is the
+// whole of the sandbox as `guard` sees it. It refuses to run anything when a layer that is required
+// cannot be applied; it does not decide which layers are required (that is the policy's), nor what
+// a project or a toolchain is (guard's).
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/confinement.hpp"
+#include "policy/result.hpp"
+#include "sandbox/kernel_support.hpp"
+
+namespace mixguard::sandbox {
+
+struct Command {
+  std::string program;                   // absolute path that is executed, as seen inside
+  std::vector<std::string> argv;         // argv[0] included
+  std::vector<std::string> environment;  // "NAME=value"; nothing else is inherited
+  std::string cwd;                       // absolute, as seen inside
+};
+
+// Something of the host that the command sees. Sources are resolved in the caller's mount namespace
+// before anything is mounted; a source that is absent is an error unless `optional`.
+struct Bind {
+  std::string source;
+  std::string target;
+  bool writable = false;
+  bool optional = false;
+};
+
+struct Symlink {
+  std::string path;    // absolute, inside
+  std::string target;  // its text
+};
+
+// The world that the command sees: built from nothing, nothing else of the host exists.
+struct Workspace {
+  std::string project;  // absolute real path, the same inside and outside; empty: none
+  int project_fd = -1;  // pins the project's inode against a swap of its path; owned by the caller
+  std::string upper, work;  // transaction: overlay directories on the project's file system
+  std::vector<std::string>
+      live_writable;  // live: absolute paths below the project that are written through
+  std::vector<std::string> masked_directories,
+      masked_files;  // live: not to be seen, below the project
+  std::vector<Bind> binds;
+  std::vector<Symlink> symlinks;
+  std::string home;                   // an empty private directory is made here; binds go on top
+  std::vector<std::string> readable;  // reduced mode: what of the project may be read, absolute
+  std::string scratch;  // reduced mode: a private directory on disk that serves as TMPDIR; owned by
+                        // the caller
+};
+
+// How the run ended. The first of them that happens wins.
+struct Outcome {
+  enum class Kind {
+    kExited,     // code
+    kSignaled,   // signal: it died by one that mixguard did not send for the limits
+    kTimedOut,   // the wall-clock limit ended it
+    kNotStarted  // the command could not be executed; `detail` names stage and error, and nothing
+                 // of it ran
+  };
+  Kind kind = Kind::kNotStarted;
+  int code = 0;
+  int signal = 0;
+  std::string detail;
+  int error = 0;           // errno of kNotStarted
+  bool not_found = false;  // kNotStarted because the program does not exist inside
+  int interrupted_by =
+      0;  // a signal that somebody sent to mixguard and that was passed on to the command
+  std::chrono::milliseconds wall{0};
+  std::chrono::milliseconds cpu{0};
+  std::uint64_t max_rss = 0;  // bytes, of the largest process
+};
+
+// One layer of the sandbox in this run.
+struct LayerReport {
+  enum class State { kActive, kDegraded, kUnavailable, kOff };
+  std::string name;
+  State state = State::kUnavailable;
+  std::string detail;  // what is weaker, and why
+};
+
+// The layers that `confinement` gets on this machine, in the order they are applied. Fails, naming
+// the layer and the remedy, when one that the policy requires is not to be had, or when nothing at
+// all would confine the files.
+Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinement,
+                                             const KernelSupport& kernel);
+
+// True when `layers` give the command a view of its own (mount namespace): transactions need it.
+[[nodiscard]] bool has_private_view(const std::vector<LayerReport>& layers);
+
+// Runs `command` and waits for its end. Standard input, output and error are the caller's,
+// untouched; no other descriptor is inherited. SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and (when a
+// process sent them) SIGINT and SIGQUIT are passed on to the command. When the caller dies, by
+// SIGKILL too, everything started dies. Must be called from a single-threaded process. On return no
+// process of the run is left.
+//
+// Fails only when the sandbox could not be built (the message names the stage); then nothing of the
+// command ran.
+Result<Outcome> run(const policy::Confinement& confinement, const Command& command,
+                    const Workspace& workspace, const std::vector<LayerReport>& layers,
+                    const KernelSupport& kernel);
+
+}  // namespace mixguard::sandbox

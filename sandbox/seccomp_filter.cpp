@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/seccomp_filter.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "sandbox/sys/unique_fd.hpp"
+
+namespace mixguard::sandbox {
+namespace {
+
+struct DeniedCall {
+  const char* name;
+  int error;
+  const char* reason;
+};
+
+// Names, not numbers: libseccomp knows the number on each architecture and says so when there is
+// none.
+constexpr DeniedCall kDenied[] = {
+    {"mount", EPERM, "changes the view"},
+    {"umount2", EPERM, "uncovers what a mount hides"},
+    {"pivot_root", EPERM, "changes the view"},
+    {"chroot", EPERM, "changes the view"},
+    {"open_tree", EPERM, "mount API by descriptors"},
+    {"move_mount", EPERM, "mount API by descriptors"},
+    {"fsopen", EPERM, "mount API by descriptors"},
+    {"fsconfig", EPERM, "mount API by descriptors"},
+    {"fsmount", EPERM, "mount API by descriptors"},
+    {"fspick", EPERM, "mount API by descriptors"},
+    {"mount_setattr", EPERM, "mount API by descriptors"},
+    {"unshare", EPERM, "a nested user namespace regains every capability inside it"},
+    {"setns", EPERM, "enters another namespace"},
+    {"ptrace", EPERM, "rewrites another process, init included"},
+    {"process_vm_readv", EPERM, "reads another process"},
+    {"process_vm_writev", EPERM, "rewrites another process between a check and its use"},
+    {"process_madvise", EPERM, "acts on another process's memory"},
+    {"pidfd_getfd", EPERM, "takes a descriptor from another process"},
+    {"kcmp", EPERM, "kernel pointer oracle"},
+    {"bpf", EPERM, "programs in the kernel"},
+    {"perf_event_open", EPERM, "large kernel surface"},
+    {"userfaultfd", EPERM, "stops the kernel in the middle of a copy; exploit building block"},
+    {"io_uring_setup", EPERM, "does what the filter denies without a system call"},
+    {"io_uring_enter", EPERM, "does what the filter denies without a system call"},
+    {"io_uring_register", EPERM, "does what the filter denies without a system call"},
+    {"add_key", EPERM, "keyrings are not per namespace"},
+    {"request_key", EPERM, "keyrings are not per namespace"},
+    {"keyctl", EPERM, "keyrings are not per namespace"},
+    {"open_by_handle_at", EPERM, "opens files around the view"},
+    {"name_to_handle_at", EPERM, "makes handles for open_by_handle_at"},
+    {"fanotify_init", EPERM, "watches whole file systems"},
+    {"memfd_secret", EPERM, "memory that a supervisor cannot read"},
+    {"init_module", EPERM, "kernel modules"},
+    {"finit_module", EPERM, "kernel modules"},
+    {"delete_module", EPERM, "kernel modules"},
+    {"kexec_load", EPERM, "replaces the kernel"},
+    {"kexec_file_load", EPERM, "replaces the kernel"},
+    {"reboot", EPERM, "stops the machine"},
+    {"swapon", EPERM, "machine administration"},
+    {"swapoff", EPERM, "machine administration"},
+    {"acct", EPERM, "machine administration"},
+    {"quotactl", EPERM, "machine administration"},
+    {"quotactl_fd", EPERM, "machine administration"},
+    {"settimeofday", EPERM, "machine administration"},
+    {"clock_settime", EPERM, "machine administration"},
+    {"clock_adjtime", EPERM, "machine administration"},
+    {"adjtimex", EPERM, "machine administration"},
+    {"syslog", EPERM, "reads the kernel's log"},
+    {"vhangup", EPERM, "acts on the terminal"},
+    {"iopl", EPERM, "hardware"},
+    {"ioperm", EPERM, "hardware"},
+    {"modify_ldt", EPERM, "16-bit segments; exploit building block"},
+    {"lookup_dcookie", EPERM, "kernel pointer oracle"},
+    {"nfsservctl", ENOSYS, "removed from Linux"},
+    {"uselib", ENOSYS, "obsolete"},
+    {"_sysctl", ENOSYS, "obsolete"},
+    // A pointer to its flags cannot be read by a filter; ENOSYS makes libc and the BEAM fall back
+    // to clone(2), EPERM would make thread creation fail.
+    {"clone3", ENOSYS, "namespace flags in memory"},
+};
+
+constexpr std::uint64_t kNamespaceFlags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
+                                          CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                                          CLONE_NEWCGROUP | 0x80 /* CLONE_NEWTIME */;
+
+// The newest call of Linux 6.18 in the unified numbering (open_tree_attr 467, file_getattr 468,
+// file_setattr 469).
+constexpr std::uint32_t kNewestKnownCall = 469;
+
+using Context = std::unique_ptr<void, decltype(&seccomp_release)>;
+
+class Filter {
+ public:
+  Filter() : context_(seccomp_init(SCMP_ACT_ALLOW), &seccomp_release) {
+    if (!context_) error_ = ENOMEM;
+  }
+
+  // Records the first failure and keeps quiet afterwards: rules read as a list, the result is asked
+  // once.
+  void deny(const char* name, int error) { add(name, error, {}); }
+  void deny(const char* name, int error, scmp_arg_cmp compare) { add(name, error, {&compare, 1}); }
+  void deny(const char* name, int error, scmp_arg_cmp a, scmp_arg_cmp b) {
+    const std::array both{a, b};
+    add(name, error, both);
+  }
+  void set(scmp_filter_attr attribute, std::uint32_t value) {
+    note(seccomp_attr_set(context_.get(), attribute, value), "attribute");
+  }
+
+  Result<std::vector<sock_filter>> compile() const;
+
+ private:
+  void add(const char* name, int error, std::span<const scmp_arg_cmp> compares) {
+    if (error_ != 0) return;
+    const int number = seccomp_syscall_resolve_name(name);
+    if (number == __NR_SCMP_ERROR) return note(-EINVAL, name);
+    if (number < 0) return;  // does not exist on this architecture
+    note(seccomp_rule_add_array(context_.get(), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)),
+                                number, static_cast<unsigned>(compares.size()), compares.data()),
+         name);
+  }
+  void note(int result, const char* what) {
+    if (result == 0 || error_ != 0) return;
+    error_ = -result;
+    failed_ = what;
+  }
+
+  Context context_;
+  int error_ = 0;
+  std::string failed_;
+};
+
+// Calls newer than libseccomp 2.5.4 have no name there and would be allowed: answer them as an
+// older kernel does. These two instructions go before libseccomp's program, whose jumps are
+// relative; the architecture is checked by the latter all the same, because a number alone decides
+// nothing that is not an error here.
+void prepend_unknown_calls(std::vector<sock_filter>& program) {
+  const std::array<sock_filter, 4> guard{
+      sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kNewestKnownCall, 0, 2),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 1,
+                           0),  // x32: killed by the program below
+      sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+  };
+  program.insert(program.begin(), guard.begin(), guard.end());
+}
+
+Result<std::vector<sock_filter>> Filter::compile() const {
+  if (error_ != 0)
+    return fail("seccomp rule for " + failed_ + ": " + std::strerror(error_), error_);
+  const UniqueFd file(::memfd_create("mixguard-seccomp", MFD_CLOEXEC));
+  if (!file) return fail(std::string("memfd_create: ") + std::strerror(errno), errno);
+  if (const int result = seccomp_export_bpf(context_.get(), file.get()); result != 0) {
+    return fail(std::string("seccomp_export_bpf: ") + std::strerror(-result), -result);
+  }
+  const off_t size = ::lseek(file.get(), 0, SEEK_END);
+  if (size <= 0 || size % static_cast<off_t>(sizeof(sock_filter)) != 0)
+    return fail("seccomp program has a strange size");
+  std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
+  if (::pread(file.get(), program.data(), static_cast<std::size_t>(size), 0) != size) {
+    return fail(std::string("read the seccomp program: ") + std::strerror(errno), errno);
+  }
+  prepend_unknown_calls(program);
+  return program;
+}
+
+// A 64-bit compare would let TIOCSTI|1<<32 through; the kernel looks at the low 32 bits
+// (CVE-2019-7303's class).
+scmp_arg_cmp low32_equals(unsigned argument, std::uint64_t value) {
+  return SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, 0xffffffffULL, value);
+}
+scmp_arg_cmp has_bits(unsigned argument, std::uint64_t bits) {
+  return SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, bits, bits);
+}
+
+void deny_namespaces(Filter& filter) {
+  for (std::uint64_t flag = 1; flag != 0 && flag <= kNamespaceFlags; flag <<= 1) {
+    if ((kNamespaceFlags & flag) != 0) filter.deny("clone", EPERM, has_bits(0, flag));
+  }
+}
+
+// Setuid and setgid bits would outlive the run. openat2 hides its mode in memory; nothing in Mix's
+// world needs it.
+void deny_setuid_bits(Filter& filter) {
+  for (const std::uint64_t bit : {std::uint64_t{S_ISUID}, std::uint64_t{S_ISGID}}) {
+    filter.deny("chmod", EPERM, has_bits(1, bit));
+    filter.deny("fchmod", EPERM, has_bits(1, bit));
+    filter.deny("fchmodat", EPERM, has_bits(2, bit));
+    filter.deny("creat", EPERM, has_bits(1, bit));
+    filter.deny("mknod", EPERM, has_bits(1, bit));
+    filter.deny("mknodat", EPERM, has_bits(2, bit));
+    filter.deny("open", EPERM, has_bits(1, O_CREAT), has_bits(2, bit));
+    filter.deny("openat", EPERM, has_bits(2, O_CREAT), has_bits(3, bit));
+  }
+  filter.deny("openat2", ENOSYS);
+}
+
+void deny_devices(Filter& filter) {
+  for (const std::uint64_t type : {std::uint64_t{S_IFCHR}, std::uint64_t{S_IFBLK}}) {
+    filter.deny("mknod", EPERM, SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, S_IFMT, type));
+    filter.deny("mknodat", EPERM, SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, S_IFMT, type));
+  }
+}
+
+void deny_terminal_injection(Filter& filter) {
+  filter.deny("ioctl", EPERM, low32_equals(1, TIOCSTI));
+  filter.deny("ioctl", EPERM, low32_equals(1, TIOCLINUX));
+  filter.deny("ioctl", EPERM, low32_equals(1, TIOCSETD));
+  filter.deny("ioctl", EPERM, low32_equals(1, TIOCCONS));
+}
+
+void deny_socket_families(Filter& filter, const SeccompOptions& options) {
+  // Only INET and INET6: vsock and alg are not namespaced, netlink and packet are kernel surface,
+  // unix sockets reach daemons around the network namespace.
+  constexpr unsigned kFamilies = 64;
+  for (unsigned family = 0; family < kFamilies; ++family) {
+    if (family == AF_INET || family == AF_INET6) continue;
+    filter.deny("socket", EAFNOSUPPORT, low32_equals(0, family));
+  }
+  filter.deny("socket", EAFNOSUPPORT, SCMP_CMP64(0, SCMP_CMP_GE, kFamilies));
+  constexpr std::uint64_t kTypeMask = 0xf;  // SOCK_TYPE_MASK, include/linux/net.h
+  filter.deny("socket", EPERM, SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_RAW));
+  if (!options.udp)
+    filter.deny("socket", EACCES, SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_DGRAM));
+  for (unsigned family = 0; family < kFamilies; ++family) {
+    if (family != AF_UNIX) filter.deny("socketpair", EAFNOSUPPORT, low32_equals(0, family));
+  }
+}
+
+// 0 and 0xffffffff (a query) are what programs use; the rest turns address randomisation off.
+// libseccomp compares an argument once a rule, so "neither" is said as: some bit is set whose left
+// neighbour is not.
+void deny_personality(Filter& filter) {
+  for (unsigned bit = 0; bit < 32; ++bit) {
+    const std::uint64_t set = 1ULL << bit;
+    const std::uint64_t neighbour = 1ULL << ((bit + 1) % 32);
+    filter.deny("personality", EPERM, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, set | neighbour, set));
+  }
+}
+
+}  // namespace
+
+Result<std::vector<sock_filter>> build_seccomp_filter(const SeccompOptions& options) {
+  Filter filter;
+  filter.set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+  filter.set(SCMP_FLTATR_CTL_OPTIMIZE,
+             2);  // a binary tree: the cost of a call is the logarithm of the list
+  for (const DeniedCall& call : kDenied) filter.deny(call.name, call.error);
+  deny_namespaces(filter);
+  deny_setuid_bits(filter);
+  deny_devices(filter);
+  deny_terminal_injection(filter);
+  deny_socket_families(filter, options);
+  deny_personality(filter);
+  return filter.compile();
+}
+
+}  // namespace mixguard::sandbox

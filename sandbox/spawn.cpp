@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/spawn.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include "sandbox/namespaces.hpp"
+#include "sandbox/sys/unique_fd.hpp"
+
+namespace mixguard::sandbox {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Error from_errno(const std::string& action) {
+  return Error{action + ": " + std::strerror(errno), errno};
+}
+
+// Blocks every signal while the child is made (it must not run a handler of ours) and those that we
+// pass on while it lives; puts the caller's mask and dispositions back at the end.
+class SignalGuard {
+ public:
+  SignalGuard() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, &saved_mask_);
+    struct sigaction action{};
+    action.sa_handler = SIG_DFL;
+    ::sigaction(SIGCHLD, &action,
+                &saved_child_);  // ignored (a BEAM is our parent), the child's status would be lost
+  }
+  ~SignalGuard() {
+    ::sigaction(SIGCHLD, &saved_child_, nullptr);
+    ::sigprocmask(SIG_SETMASK, &saved_mask_, nullptr);
+  }
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+
+  // Terminal stops and the rest keep their usual meaning for the supervisor.
+  UniqueFd listen() const {
+    sigset_t passed_on;
+    ::sigemptyset(&passed_on);
+    for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2})
+      ::sigaddset(&passed_on, signal);
+    ::sigprocmask(SIG_SETMASK, &passed_on, nullptr);
+    return UniqueFd(::signalfd(-1, &passed_on, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+
+ private:
+  sigset_t saved_mask_{};
+  struct sigaction saved_child_{};
+};
+
+struct Channels {
+  UniqueFd control, child_control;
+  UniqueFd report, child_report;
+};
+
+Result<Channels> make_channels() {
+  Channels channels;
+  std::array<int, 2> pair{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) {
+    return tl::unexpected(from_errno("socketpair for the sandbox's control channel"));
+  }
+  channels.control.reset(pair[0]);
+  channels.child_control.reset(pair[1]);
+  if (::pipe2(pair.data(), O_CLOEXEC) != 0)
+    return tl::unexpected(from_errno("pipe for the sandbox's report"));
+  channels.report.reset(pair[0]);
+  channels.child_report.reset(pair[1]);
+  return channels;
+}
+
+// A full copy of this process, as fork(2) would make it: no CLONE_VM, so the plan needs no sharing.
+long clone_child(std::uint64_t flags, int* pidfd) {
+  sys::CloneArgs args{};
+  args.flags = flags | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uint64_t>(pidfd);
+  args.exit_signal = SIGCHLD;
+  const long pid = sys::clone3(args);
+  if (pid >= 0 || errno != ENOSYS) return pid;
+  // Docker's default profile of before 2021 and other filters answer clone3 with ENOSYS.
+  return ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
+}
+
+class Supervision {
+ public:
+  Supervision(Channels channels, UniqueFd pidfd, UniqueFd signals, const SpawnOptions& options)
+      : channels_(std::move(channels)),
+        pidfd_(std::move(pidfd)),
+        signals_(std::move(signals)),
+        options_(options),
+        started_(Clock::now()) {}
+
+  bool let_go() const {
+    const unsigned char go = 1;
+    return ::send(channels_.control.get(), &go, 1, MSG_NOSIGNAL) == 1;
+  }
+
+  Result<Outcome> wait() {
+    std::optional<Report> report;
+    while (!report) {
+      std::array<pollfd, 2> events{pollfd{channels_.report.get(), POLLIN, 0},
+                                   pollfd{signals_.get(), POLLIN, 0}};
+      const int ready = ::poll(events.data(), events.size(), timeout());
+      if (ready < 0 && errno != EINTR) break;
+      if (ready == 0) on_deadline();
+      if (events[1].revents != 0) pass_signals_on();
+      if (events[0].revents == 0) continue;
+      Report received{};
+      const ssize_t n = ::read(channels_.report.get(), &received, sizeof(received));
+      if (n < 0 && errno == EINTR) continue;
+      if (n == static_cast<ssize_t>(sizeof(received))) report = received;
+      break;
+    }
+    end();
+    return outcome(report);
+  }
+
+ private:
+  int timeout() const {
+    if (!deadline()) return -1;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(*deadline() - Clock::now()).count();
+    return left < 0 ? 0 : static_cast<int>(std::min<std::int64_t>(left + 1, 1'000'000));
+  }
+  std::optional<Clock::time_point> deadline() const {
+    if (options_.wall.count() == 0) return std::nullopt;
+    return started_ + options_.wall + (timed_out_ ? options_.grace : std::chrono::milliseconds(0));
+  }
+  void on_deadline() {
+    if (Clock::now() < *deadline()) return;  // a wait longer than poll(2) can express, not over yet
+    if (timed_out_) return channels_.control.reset();
+    timed_out_ = true;
+    pass_on(SIGTERM);
+  }
+  void pass_on(int signal) const {
+    const auto byte = static_cast<unsigned char>(signal);
+    if (channels_.control)
+      static_cast<void>(::send(channels_.control.get(), &byte, 1, MSG_NOSIGNAL));
+  }
+  void pass_signals_on() {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
+      const auto signal = static_cast<int>(info.ssi_signo);
+      // The terminal sends these to its whole foreground group, the command included: once is
+      // enough.
+      const bool from_terminal = info.ssi_code == SI_KERNEL;
+      interrupted_by_ = signal;
+      if (!from_terminal || (signal != SIGINT && signal != SIGQUIT)) pass_on(signal);
+    }
+  }
+
+  // After this no process of the run is left: init is gone, and with it everything below it.
+  void end() {
+    channels_.control.reset();
+    siginfo_t info{};
+    while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0 &&
+           errno == EINTR) {
+    }
+  }
+
+  Result<Outcome> outcome(const std::optional<Report>& report) const {
+    Outcome outcome;
+    outcome.wall = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
+    outcome.interrupted_by = interrupted_by_;
+    if (!report) {
+      if (!timed_out_) return fail("the sandbox's init ended without a word");
+      outcome.kind = Outcome::Kind::kTimedOut;
+      return outcome;
+    }
+    if (report->kind == Report::Kind::kFailed) return failed(*report, outcome);
+    outcome.cpu = std::chrono::milliseconds(report->cpu_us / 1000);
+    outcome.max_rss = static_cast<std::uint64_t>(report->max_rss_kib) * 1024;
+    if (WIFSIGNALED(report->status)) {
+      outcome.kind = Outcome::Kind::kSignaled;
+      outcome.signal = WTERMSIG(report->status);
+    } else {
+      outcome.kind = Outcome::Kind::kExited;
+      outcome.code = WEXITSTATUS(report->status);
+    }
+    if (timed_out_) outcome.kind = Outcome::Kind::kTimedOut;
+    return outcome;
+  }
+
+  static Result<Outcome> failed(const Report& report, Outcome outcome) {
+    const auto stage = static_cast<Stage>(report.stage);
+    const std::string detail =
+        std::string("sandbox step ") + stage_name(stage) + ": " + std::strerror(report.error);
+    if (stage != Stage::kExec) return fail(detail, report.error);
+    outcome.kind = Outcome::Kind::kNotStarted;
+    outcome.detail = detail;
+    outcome.error = report.error;
+    outcome.not_found = report.error == ENOENT;
+    return outcome;
+  }
+
+  Channels channels_;
+  UniqueFd pidfd_;
+  UniqueFd signals_;
+  SpawnOptions options_;
+  Clock::time_point started_;
+  bool timed_out_ = false;
+  int interrupted_by_ = 0;
+};
+
+}  // namespace
+
+Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
+  Result<Channels> channels = make_channels();
+  if (!channels) return propagate(channels);
+  plan.control_fd = channels->child_control.get();
+  plan.parent_control_fd = channels->control.get();
+  plan.report_fd = channels->child_report.get();
+  plan.parent_report_fd = channels->report.get();
+
+  const SignalGuard guard;
+  int raw_pidfd = -1;
+  const long pid = clone_child(plan.namespaces ? namespace_flags() : 0, &raw_pidfd);
+  if (pid < 0) return tl::unexpected(from_errno("sandbox step clone"));
+  if (pid == 0) child_main(plan);
+
+  UniqueFd pidfd(raw_pidfd);
+  channels->child_control.reset();
+  channels->child_report.reset();
+  Supervision supervision(std::move(*channels), std::move(pidfd), guard.listen(), options);
+  if (plan.namespaces) {
+    // On failure the control socket closes with `supervision`, and the child, still waiting for its
+    // go, ends.
+    if (auto mapped = write_id_maps(static_cast<int>(pid)); !mapped) {
+      return fail("sandbox step id_maps: " + mapped.error().message, mapped.error().code);
+    }
+  }
+  if (!supervision.let_go()) return tl::unexpected(from_errno("sandbox step handshake"));
+  return supervision.wait();
+}
+
+}  // namespace mixguard::sandbox

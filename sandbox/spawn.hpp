@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Starts the sandboxed child and follows it to its end. The child is held by a pidfd and a control
+// socket: closing the socket ends everything that was started, whatever it is doing.
+
+#include <chrono>
+#include <string>
+
+#include "sandbox/child.hpp"
+#include "sandbox/sandbox.hpp"
+
+namespace mixguard::sandbox {
+
+struct SpawnOptions {
+  std::chrono::milliseconds wall{0};   // 0: no limit
+  std::chrono::milliseconds grace{0};  // between SIGTERM and the end, after the wall-clock limit
+};
+
+// Clones, writes the id maps, lets the child go, forwards signals, waits. `plan` gets its
+// descriptors filled in; all the rest must be prepared. Errors are those of starting; a step that
+// failed inside is an Error that names it.
+Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options);
+
+}  // namespace mixguard::sandbox
