@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/engine.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "policy/exec_rules.hpp"
+#include "policy/expectations.hpp"
+#include "policy/gates.hpp"
+#include "policy/judgement.hpp"
+#include "policy/launcher.hpp"
+#include "policy/policy_index.hpp"
+
+namespace mixguard::policy {
+namespace {
+
+using Words = std::vector<std::string>;
+
+// Where in the order of evaluation a reason is met; the earliest is the one reported.
+int phase(Reason reason) {
+  switch (reason) {
+    case Reason::kLimit:
+    case Reason::kControl:
+    case Reason::kUnicode:
+      return 1;
+    case Reason::kLauncher:
+      return 2;
+    case Reason::kTaskSpelling:
+      return 3;
+    case Reason::kDoLimit:
+      return 4;
+    case Reason::kAlias:
+      return 5;
+    case Reason::kEnv:
+    case Reason::kEnvDup:
+      return 6;
+    case Reason::kMeta:
+    case Reason::kFlagUnknown:
+    case Reason::kFlagDup:
+    case Reason::kFlagType:
+    case Reason::kArg:
+    case Reason::kPath:
+      return 7;
+    case Reason::kRule:
+    case Reason::kNoRule:
+    case Reason::kUntrusted:
+    case Reason::kPolicy:
+      return 8;
+    case Reason::kCode:
+    case Reason::kDatabase:
+      return 9;
+    case Reason::kNone:
+      break;
+  }
+  return 10;
+}
+
+bool decides_sooner(const Part& a, const Part& b) {
+  return std::tuple(b.verdict, phase(a.reason)) < std::tuple(a.verdict, phase(b.reason));
+}
+
+void add_rules(const Part& part, Decision& decision) {
+  for (const RuleRef& rule : part.rules) {
+    const bool is_known =
+        std::any_of(decision.rules.begin(), decision.rules.end(), [&](const RuleRef& known) {
+          return known.id == rule.id && known.file == rule.file && known.line == rule.line;
+        });
+    if (!is_known) decision.rules.push_back(rule);
+  }
+}
+
+// The strictest part speaks for the whole; of several, the one refused at the earliest step.
+void sum_up(Decision& decision) {
+  const Part& part =
+      *std::min_element(decision.parts.begin(), decision.parts.end(), decides_sooner);
+  decision.verdict = part.verdict;
+  decision.reason = part.reason;
+  decision.message = part.message;
+  decision.because = part.because;
+  decision.instead = part.instead;
+  add_rules(part, decision);
+  for (const Part& other : decision.parts) {
+    if (other.verdict == decision.verdict) add_rules(other, decision);
+  }
+}
+
+void refuse(const Refusal& refusal, Words canonical, Decision& decision) {
+  decision.parts = {refused_part(std::move(canonical), refusal)};
+  decision.canonical = decision.parts.front().canonical;
+  sum_up(decision);
+}
+
+// Rules for children in force under this command, strictest first.
+Words child_rules(const Policy::Index& index, const std::vector<Part>& parts) {
+  std::vector<const Grant*> rules;
+  for (const Ruleset& layer : index.layers) {
+    for (const ExecRule& rule : layer.execs) {
+      const bool applies =
+          rule.tasks.empty() || std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
+            return std::find(rule.tasks.begin(), rule.tasks.end(), part.task) != rule.tasks.end();
+          });
+      if (rule.as_child && applies) rules.push_back(&rule);
+    }
+  }
+  std::sort(rules.begin(), rules.end(), decides_before);
+  Words ids;
+  for (const Grant* rule : rules) ids.push_back(rule->id);
+  return ids;
+}
+
+void confine(const Policy::Index& index, const std::vector<JudgedPart>& judged, const Facts& facts,
+             Decision& decision) {
+  Confinement& confinement = decision.confinement;
+  confinement = index.common;
+  for (const JudgedPart& part : judged) {
+    add_grants(index.layers, part.grants, confinement, decision.snapshot);
+    // A server or a console among the parts makes the whole run live: it does not end by itself.
+    if (part.mode == RunMode::kLive) confinement.mode = RunMode::kLive;
+  }
+  for (Words* patterns : {&confinement.read, &confinement.deny}) {
+    for (std::string& pattern : *patterns) pattern = with_root(pattern, facts.project_root);
+  }
+  confinement.exec = child_rules(index, decision.parts);
+}
+
+void pass_environment(Environment& environment, Decision& decision) {
+  decision.environment = std::move(environment.variables);
+  decision.dropped = std::move(environment.dropped);
+}
+
+void conclude(const Policy::Index& index, std::vector<JudgedPart>& judged, const Facts& facts,
+              Decision& decision) {
+  decision.parts.reserve(judged.size());
+  for (JudgedPart& part : judged) decision.parts.push_back(std::move(part.part));
+  sum_up(decision);
+  if (decision.verdict != Verdict::kDeny) confine(index, judged, facts, decision);
+}
+
+std::vector<JudgedPart> judge_calls(const Policy::Index& index, const MixCommand& command,
+                                    const Environment& environment, const Facts& facts) {
+  std::vector<JudgedPart> judged;
+  judged.reserve(command.calls.size());
+  for (const TaskCall& call : command.calls) {
+    judged.push_back(judge_task(
+        index, {call, environment.mix_env, environment.source, {facts.project_root, facts.cwd}}));
+  }
+  return judged;
+}
+
+bool is_misspelt(const TaskCall& call) { return call.refusal.has_value(); }
+
+void judge_mix(const Policy::Index& index, const MixCommand& command, const Words& argv,
+               const Facts& facts, Decision& decision) {
+  const auto misspelt = std::find_if(command.calls.begin(), command.calls.end(), is_misspelt);
+  if (command.refusal) {
+    const bool is_later = misspelt != command.calls.end() &&
+                          phase(misspelt->refusal->reason) < phase(command.refusal->reason);
+    return refuse(is_later ? *misspelt->refusal : *command.refusal, argv, decision);
+  }
+  Environment environment = make_environment(index.environment, facts, command.calls.front().task);
+  if (environment.refusal && misspelt == command.calls.end()) {
+    pass_environment(environment, decision);
+    return refuse(*environment.refusal, argv, decision);
+  }
+  std::vector<JudgedPart> judged = judge_calls(index, command, environment, facts);
+  conclude(index, judged, facts, decision);
+  std::vector<Words> spelt;
+  for (const Part& part : decision.parts) spelt.push_back(part.canonical);
+  decision.canonical = spell(command, spelt);
+  pass_environment(environment, decision);
+}
+
+void judge_plain(const Policy::Index& index, const Words& argv, const Facts& facts,
+                 const std::string& note, Decision& decision) {
+  decision.program = facts.program_path;
+  decision.canonical = argv;
+  Environment environment = make_environment(index.environment, facts, "");
+  std::vector<JudgedPart> judged;
+  judged.push_back(judge_program(index, argv, facts, note));
+  const bool is_known = judged.front().part.reason != Reason::kLauncher;
+  if (environment.refusal && is_known) return refuse(*environment.refusal, argv, decision);
+  conclude(index, judged, facts, decision);
+  pass_environment(environment, decision);
+}
+
+}  // namespace
+
+tl::expected<Policy, std::vector<PolicyError>> Policy::build(std::vector<Ruleset> layers) {
+  std::vector<PolicyError> errors;
+  const Ruleset* project = nullptr;
+  for (const Ruleset& layer : layers) {
+    if (layer.layer != Layer::kProject) continue;
+    if (project != nullptr) {
+      errors.push_back({layer.file, 1, 1, "a second project policy, besides " + project->file});
+    }
+    project = &layer;
+  }
+  if (!errors.empty()) return tl::unexpected(std::move(errors));
+  for (const Ruleset& layer : layers) {
+    if (layer.expectations.empty()) continue;
+    // A file's expectations are about that file; what the layers above take away is not its fault.
+    const Policy alone(std::make_shared<const Index>(std::vector<Ruleset>{layer}));
+    check_expectations(alone, layer, errors);
+  }
+  if (!errors.empty()) return tl::unexpected(std::move(errors));
+  return Policy(std::make_shared<const Index>(std::move(layers)));
+}
+
+const std::vector<Ruleset>& Policy::layers() const { return index_->layers; }
+
+bool Policy::has_builtin() const { return index_->has_builtin; }
+
+std::vector<std::string> Policy::command_paths() const {
+  std::vector<std::string> paths;
+  for (const Ruleset& layer : index_->layers) {
+    for (const ExecRule& rule : layer.execs) {
+      if (rule.as_command) paths.insert(paths.end(), rule.paths.begin(), rule.paths.end());
+    }
+  }
+  return paths;
+}
+
+Decision decide(const Policy& policy, const std::vector<std::string>& argv, const Facts& facts) {
+  const Policy::Index& index = *policy.index_;
+  Decision decision;
+  decision.policy.layers = index.layer_names;
+  if (const auto refusal = check_gates(argv)) {
+    refuse(*refusal, argv, decision);
+    return decision;
+  }
+  const Launcher launcher = read_launcher(argv, facts);
+  if (launcher.program == Program::kRefused) {
+    refuse(launcher.refusal, argv, decision);
+    return decision;
+  }
+  if (launcher.program == Program::kPlain) {
+    judge_plain(index, argv, facts, launcher.note, decision);
+    return decision;
+  }
+  const Words words(argv.begin() + 1, argv.end());
+  const bool is_mix = launcher.program == Program::kMix;
+  decision.program = is_mix ? "mix" : "iex";
+  judge_mix(index, is_mix ? read_mix(words) : read_iex(words), argv, facts, decision);
+  return decision;
+}
+
+}  // namespace mixguard::policy

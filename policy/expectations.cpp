@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/expectations.hpp"
+
+#include <algorithm>
+
+#include "policy/text.hpp"
+
+namespace mixguard::policy {
+namespace {
+
+// A path written in the policy stands for the program of its last component.
+Facts facts_for(const Policy& policy, const Expectation& expectation) {
+  Facts facts;
+  facts.project_root = "/project";
+  facts.cwd = facts.project_root;
+  for (const auto& [name, value] : expectation.env) facts.environment.push_back(name + "=" + value);
+  const std::string& program = expectation.run.front();
+  for (const std::string& path : policy.command_paths()) {
+    if (path == program || path.ends_with("/" + program)) {
+      facts.same_file_as_program.push_back(path);
+      facts.program_path = path;
+    }
+  }
+  return facts;
+}
+
+std::string found(const Decision& decision) {
+  std::string text(to_string(decision.verdict));
+  if (!decision.rules.empty()) text += " by rule " + quoted(decision.rules.front().id);
+  if (!decision.message.empty()) text += " (" + decision.message + ")";
+  return text;
+}
+
+bool is_by(const Decision& decision, const std::string& rule) {
+  return rule.empty() || std::any_of(decision.rules.begin(), decision.rules.end(),
+                                     [&](const RuleRef& known) { return known.id == rule; });
+}
+
+std::string command_line(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (!text.empty()) text += ' ';
+    text += word;
+  }
+  return text;
+}
+
+}  // namespace
+
+void check_expectations(const Policy& policy, const Ruleset& layer,
+                        std::vector<PolicyError>& errors) {
+  for (const Expectation& expectation : layer.expectations) {
+    const Decision decision = decide(policy, expectation.run, facts_for(policy, expectation));
+    if (decision.verdict == expectation.is && is_by(decision, expectation.rule)) continue;
+    std::string wanted(to_string(expectation.is));
+    if (!expectation.rule.empty()) wanted += " by rule " + quoted(expectation.rule);
+    errors.push_back({layer.file, expectation.line, 1,
+                      "expected " + wanted + " for " + quoted(command_line(expectation.run)) +
+                          "; found " + found(decision)});
+  }
+}
+
+}  // namespace mixguard::policy

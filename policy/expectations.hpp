@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// [[expect]]: what a policy says of itself, tried at every load.
+
+#include <vector>
+
+#include "policy/engine.hpp"
+
+namespace mixguard::policy {
+
+// Judges every expectation of `layer` under `policy`, in an imaginary project, and adds one error
+// for each that fails.
+void check_expectations(const Policy& policy, const Ruleset& layer,
+                        std::vector<PolicyError>& errors);
+
+}  // namespace mixguard::policy

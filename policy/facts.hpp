@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What is true about the world at the moment of the question, looked up by `guard` and handed in as
+// a value, so that `policy` can judge without touching the world. A fact can raise a decision,
+// never lower it.
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mixguard::policy {
+
+struct Facts {
+  std::string project_root;  // absolute real path; empty outside a Mix project
+  std::string cwd;           // absolute real path of the caller's working directory
+  std::vector<std::string>
+      environment;  // the caller's, "NAME=value", in envp order, duplicates kept
+
+  // True when argv[0] holds a slash and its real path is the pinned toolchain's own program of that
+  // name. A bare name ("mix") needs no such fact: mixguard looks it up itself and never through the
+  // caller's PATH.
+  bool program_is_pinned = false;
+  // Real path of the program that argv[0] names for a plain command ("/usr/bin/git"), empty when
+  // there is none.
+  std::string program_path;
+  // Paths written in [[exec]] rules that are the same file (device and inode) as program_path.
+  std::vector<std::string> same_file_as_program;
+
+  // Task name to the environment that the project's own configuration prefers for it.
+  std::map<std::string, std::string> preferred_env;
+};
+
+}  // namespace mixguard::policy

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/judgement.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "policy/arguments.hpp"
+#include "policy/builtin.hpp"
+#include "policy/suggestion.hpp"
+#include "policy/text.hpp"
+
+namespace mixguard::policy {
+namespace {
+
+bool is_development(std::string_view env) { return env == "dev" || env == "test"; }
+
+bool covers(const std::vector<std::string>& envs, std::string_view env) {
+  return envs.empty() || std::find(envs.begin(), envs.end(), env) != envs.end();
+}
+
+std::string quoted_id(const Grant& rule) { return "rule " + quoted(rule.id); }
+
+std::string_view verb(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kAllow:
+      return " allows ";
+    case Verdict::kAsk:
+      return " asks before ";
+    case Verdict::kDeny:
+      break;
+  }
+  return " denies ";
+}
+
+class Judge {
+ public:
+  Judge(const Policy::Index& index, const TaskQuestion& question)
+      : index_(index), question_(question), known_(find_builtin(question.call.task)) {
+    flags_first_ = known_ != nullptr && known_->flags_first;
+  }
+
+  JudgedPart judge() {
+    Part& part = out_.part;
+    part.task = question_.call.task;
+    part.env = question_.env;
+    part.findings.reserve(4);
+    note(Finding::Kind::kPassed, concat({"MIX_ENV=", part.env, " (", question_.env_source, ")"}));
+    if (question_.call.refusal) return refuse(*question_.call.refusal);
+    consult_layers();
+    if (const Refusal* spelling = misspelt_twin()) return refuse(*spelling);
+    if (index_.has_builtin) consult_builtin();
+    if (matched_.empty()) {
+      decide_without_rule();
+    } else {
+      decide_by_rule();
+    }
+    if (part.verdict != Verdict::kAllow) part.would_allow = suggest();
+    spell(best_fit_rule_ == nullptr ? words() : best_fit_.canonical);
+    part.paths = std::move(best_fit_.paths);
+    out_.mode = choose_mode();
+    return std::move(out_);
+  }
+
+ private:
+  struct Near {
+    const TaskRule* rule = nullptr;
+    Fit fit;
+  };
+
+  [[nodiscard]] const std::vector<std::string>& words() const { return question_.call.words; }
+
+  void note(Finding::Kind kind, std::string text, const Grant* rule = nullptr) {
+    Finding finding{kind, std::move(text), std::nullopt};
+    if (rule != nullptr) finding.rule = reference(*rule);
+    out_.part.findings.push_back(std::move(finding));
+  }
+
+  JudgedPart refuse(const Refusal& refusal) {
+    Part& part = out_.part;
+    spell(words());
+    part.verdict = Verdict::kDeny;
+    part.reason = refusal.reason;
+    part.message = refusal.message;
+    part.instead = refusal.instead;
+    note(Finding::Kind::kRaised, refusal.message);
+    return std::move(out_);
+  }
+
+  [[nodiscard]] bool may_allow(const IndexedRule& indexed) const {
+    return indexed.entitled || is_development(question_.env);
+  }
+
+  void consult_layers() {
+    for (const IndexedRule& indexed : index_.rules_of(question_.call.task)) {
+      const TaskRule& rule = *indexed.rule;
+      if (!covers(rule.envs, question_.env)) {
+        elsewhere_.push_back(&rule);
+      } else if (rule.verdict == Verdict::kDeny) {
+        consult_denial(rule);
+      } else if (rule.verdict == Verdict::kAllow && !may_allow(indexed)) {
+        unentitled_.push_back(&rule);
+      } else {
+        (indexed.entitled || rule.verdict == Verdict::kAllow ? speaks_ : asks_) = true;
+        consult(rule);
+      }
+    }
+  }
+
+  void consult_denial(const TaskRule& rule) {
+    if (!rule.has_flags || mentions_flag(rule.flags, words())) matched_.push_back(&rule);
+  }
+
+  void consult(const TaskRule& rule) {
+    Fit fit = fit_words(rule, words(), flags_first_, question_.scope);
+    if (fit.refusal) {
+      near_.push_back({&rule, std::move(fit)});
+      return;
+    }
+    matched_.push_back(&rule);
+    if (best_fit_rule_ == nullptr || decides_before(&rule, best_fit_rule_)) {
+      best_fit_rule_ = &rule;
+      best_fit_ = std::move(fit);
+    }
+  }
+
+  // The catalogue speaks where no layer does. Where the only layer that speaks is a project that
+  // asks, a denial of the catalogue stands outside dev and test: that is for the user to lift.
+  void consult_builtin() {
+    if (speaks_ || (asks_ && is_development(question_.env))) return;
+    for (const TaskRule& rule : index_.builtin.of(question_.call.task)) {
+      if (!covers(rule.envs, question_.env)) continue;
+      if (rule.verdict == Verdict::kDeny) {
+        matched_.push_back(&rule);
+      } else if (!asks_ && is_raised(rule)) {
+        consult(rule);
+      }
+    }
+  }
+
+  [[nodiscard]] bool is_raised(const TaskRule& rule) const {
+    if (rule.raised_by.empty()) return true;
+    std::vector<FlagRule> raising;
+    for (const FlagRule& flag : rule.flags) {
+      const auto& names = rule.raised_by;
+      if (std::find(names.begin(), names.end(), flag.name) != names.end()) raising.push_back(flag);
+    }
+    return mentions_flag(raising, words());
+  }
+
+  // A rule may name the same module in another canonical spelling ("a_1" for "a1").
+  const Refusal* misspelt_twin() {
+    const std::vector<IndexedRule>& rules = index_.rules_of(question_.call.task);
+    if (rules.empty()) return nullptr;
+    const std::string* twin = nullptr;
+    for (const IndexedRule& indexed : rules) {
+      for (const std::string& name : indexed.rule->names) {
+        if (name == question_.call.task) return nullptr;
+        if (task_key(name) == task_key(question_.call.task)) twin = &name;
+      }
+    }
+    spelling_ = {Reason::kTaskSpelling,
+                 quoted(question_.call.task) + " and " + quoted(*twin) +
+                     " are the same module to Mix, and the policy speaks of the latter",
+                 "mix " + *twin};
+    return &spelling_;
+  }
+
+  void decide_by_rule() {
+    Part& part = out_.part;
+    std::sort(matched_.begin(), matched_.end(), decides_before);
+    const TaskRule& first = *matched_.front();
+    part.verdict = first.verdict;
+    part.because = first.because;
+    part.instead = first.instead;
+    for (const TaskRule* rule : matched_) {
+      if (rule->verdict == part.verdict) part.rules.push_back(reference(*rule));
+      if (rule->verdict != Verdict::kDeny) out_.grants.push_back(rule);
+    }
+    for (std::string& checked : best_fit_.checked) {
+      note(Finding::Kind::kPassed, std::move(checked));
+    }
+    std::string said = concat(
+        {"rule \"", first.id, "\"", verb(part.verdict), "\"", part.task, "\" in ", part.env});
+    if (part.verdict == Verdict::kAllow) {
+      note(Finding::Kind::kPassed, std::move(said), &first);
+      return;
+    }
+    part.reason = Reason::kRule;
+    part.message = said;
+    note(Finding::Kind::kRaised, std::move(said), &first);
+    note_near();
+  }
+
+  void decide_without_rule() {
+    if (!near_.empty()) return decide_by_misfit();
+    Part& part = out_.part;
+    part.verdict = index_.default_verdict;
+    part.reason = Reason::kNoRule;
+    part.message = "no rule allows " + quoted(part.task) + " in " + part.env;
+    note(Finding::Kind::kRaised, part.message);
+    note_near();
+    if (elsewhere_.empty() && unentitled_.empty()) note_similar();
+  }
+
+  // Of several rules that nearly fit, the one that understood most words is the nearest.
+  void decide_by_misfit() {
+    Part& part = out_.part;
+    const Near& nearest_rule =
+        *std::min_element(near_.begin(), near_.end(), [](const Near& a, const Near& b) {
+          return std::tie(b.fit.understood, a.rule->layer, a.rule->file, a.rule->line, a.rule->id) <
+                 std::tie(a.fit.understood, b.rule->layer, b.rule->file, b.rule->line, b.rule->id);
+        });
+    for (const std::string& checked : nearest_rule.fit.checked) {
+      note(Finding::Kind::kPassed, checked);
+    }
+    part.verdict = Verdict::kDeny;
+    part.reason = nearest_rule.fit.refusal->reason;
+    part.message = nearest_rule.fit.refusal->message;
+    part.instead = nearest_rule.rule->instead;
+    part.near_miss = reference(*nearest_rule.rule);
+    note(Finding::Kind::kRaised, part.message, nearest_rule.rule);
+  }
+
+  void note_near() {
+    Part& part = out_.part;
+    if (!unentitled_.empty()) {
+      const TaskRule& rule =
+          **std::min_element(unentitled_.begin(), unentitled_.end(), decides_before);
+      part.near_miss = reference(rule);
+      note(Finding::Kind::kNote,
+           quoted_id(rule) +
+               " would allow it, but a project's own policy allows only in dev and "
+               "test; the user's policy has to allow " +
+               part.env,
+           &rule);
+    } else if (!elsewhere_.empty()) {
+      const TaskRule& rule =
+          **std::min_element(elsewhere_.begin(), elsewhere_.end(), decides_before);
+      part.near_miss = reference(rule);
+      note(Finding::Kind::kNote,
+           quoted_id(rule) + " speaks of it in " + comma_list(rule.envs) + ", not in " + part.env,
+           &rule);
+    }
+  }
+
+  void note_similar() {
+    Part& part = out_.part;
+    if (known_ != nullptr) return;
+    const std::string near = nearest(part.task, builtin_names());
+    if (near.empty()) return;
+    part.instead = "mix " + near;
+    note(Finding::Kind::kNote,
+         "the catalogue knows no " + quoted(part.task) + "; did you mean " + quoted(near) + "?");
+  }
+
+  // A denial that a rule of a file gives cannot be lifted by another rule.
+  [[nodiscard]] std::string suggest() const {
+    const bool is_final = std::any_of(matched_.begin(), matched_.end(), [](const TaskRule* rule) {
+      return rule->verdict != Verdict::kAllow && rule->layer != Layer::kBuiltin;
+    });
+    if (is_final) return "";
+    return suggest_task(question_.call, question_.env, known_, is_development(question_.env));
+  }
+
+  void spell(const std::vector<std::string>& canonical_words) {
+    Part& part = out_.part;
+    const std::vector<std::string>& rest =
+        question_.call.typed ? *question_.call.typed : canonical_words;
+    part.canonical.reserve(rest.size() + 2);
+    part.canonical.emplace_back(part.task == "iex" ? "iex" : "mix");
+    if (!question_.call.typed) part.canonical.push_back(part.task);
+    part.canonical.insert(part.canonical.end(), rest.begin(), rest.end());
+  }
+
+  // What a rule says; else what kind of task it is. Of two rules that disagree, the transaction.
+  [[nodiscard]] RunMode choose_mode() const {
+    bool is_live = false;
+    for (const Grant* grant : out_.grants) {
+      if (grant->mode == RunMode::kTransaction) return RunMode::kTransaction;
+      is_live = is_live || grant->mode == RunMode::kLive;
+    }
+    const bool is_known_live = known_ != nullptr && known_->live;
+    return is_live || is_known_live ? RunMode::kLive : RunMode::kTransaction;
+  }
+
+  const Policy::Index& index_;
+  const TaskQuestion& question_;
+  const catalog::Task* known_;
+  bool flags_first_ = false;
+  bool speaks_ = false;  // an allow rule, or an ask rule of a layer entitled to lift anything
+  bool asks_ = false;    // an ask rule of a project
+  std::vector<const TaskRule*> matched_;
+  std::vector<Near> near_;
+  std::vector<const TaskRule*> elsewhere_;   // for other environments
+  std::vector<const TaskRule*> unentitled_;  // allow rules of a layer that may not
+  const TaskRule* best_fit_rule_ = nullptr;
+  Fit best_fit_;
+  Refusal spelling_;
+  JudgedPart out_;
+};
+
+}  // namespace
+
+JudgedPart judge_task(const Policy::Index& index, const TaskQuestion& question) {
+  return Judge(index, question).judge();
+}
+
+Part refused_part(std::vector<std::string> canonical, const Refusal& refusal) {
+  Part part;
+  part.canonical = std::move(canonical);
+  part.reason = refusal.reason;
+  part.message = refusal.message;
+  part.instead = refusal.instead;
+  part.findings.push_back({Finding::Kind::kRaised, refusal.message, std::nullopt});
+  return part;
+}
+
+}  // namespace mixguard::policy

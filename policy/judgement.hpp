@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One task of a command against all rules for it: which match, which nearly do, and what the
+// strictest of them says.
+
+#include <string>
+#include <vector>
+
+#include "policy/facts.hpp"
+#include "policy/grants.hpp"
+#include "policy/mix_command.hpp"
+#include "policy/policy_index.hpp"
+#include "policy/values.hpp"
+
+namespace mixguard::policy {
+
+struct JudgedPart {
+  Part part;
+  Grants grants;  // the allow and ask rules that matched, which live as long as the index
+  RunMode mode = RunMode::kTransaction;
+};
+
+struct TaskQuestion {
+  const TaskCall& call;
+  std::string_view env;         // effective MIX_ENV
+  std::string_view env_source;  // where it came from, for people
+  PathScope scope;
+};
+
+[[nodiscard]] JudgedPart judge_task(const Policy::Index& index, const TaskQuestion& question);
+
+// A plain program against the [[exec]] rules with as = "command" whose path it is. `note` is what
+// is said of it when there is none; empty for the usual sentence.
+[[nodiscard]] JudgedPart judge_program(const Policy::Index& index,
+                                       const std::vector<std::string>& argv, const Facts& facts,
+                                       const std::string& note);
+
+// A part that is refused before any rule is asked.
+[[nodiscard]] Part refused_part(std::vector<std::string> canonical, const Refusal& refusal);
+
+}  // namespace mixguard::policy

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "policy/exec_rules.hpp"
+#include "policy/judgement.hpp"
+#include "policy/suggestion.hpp"
+#include "policy/text.hpp"
+
+namespace mixguard::policy {
+namespace {
+
+std::string quoted_id(const Grant& rule) { return "rule " + quoted(rule.id); }
+
+bool is_of_program(const ExecRule& rule, const Facts& facts) {
+  return std::any_of(rule.paths.begin(), rule.paths.end(), [&](const std::string& path) {
+    const auto& same = facts.same_file_as_program;
+    return path == facts.program_path || std::find(same.begin(), same.end(), path) != same.end();
+  });
+}
+
+struct Candidates {
+  std::vector<const ExecRule*> matched;
+  const ExecRule* near = nullptr;
+  std::vector<PathArgument> paths;
+};
+
+Candidates find_candidates(const Policy::Index& index, const std::vector<std::string>& argv,
+                           const Facts& facts) {
+  const PathScope scope{facts.project_root, facts.cwd};
+  Candidates found;
+  for (const Ruleset& layer : index.layers) {
+    for (const ExecRule& rule : layer.execs) {
+      if (!rule.as_command || !is_of_program(rule, facts)) continue;
+      if (argv_matches(rule, argv, scope, found.paths)) {
+        found.matched.push_back(&rule);
+      } else if (found.near == nullptr || decides_before(&rule, found.near)) {
+        found.near = &rule;
+      }
+    }
+  }
+  std::sort(found.matched.begin(), found.matched.end(), decides_before);
+  return found;
+}
+
+Part unmatched_part(const std::vector<std::string>& argv, const Facts& facts,
+                    const std::string& note, const ExecRule* near) {
+  Refusal refusal{Reason::kLauncher, note, ""};
+  if (near != nullptr) {
+    refusal = {Reason::kArg, "the arguments are not those of " + quoted_id(*near), near->instead};
+  } else if (note.empty()) {
+    refusal.message = quoted(argv.front()) +
+                      " is not a program that mixguard guards, and no [[exec]] rule with as = "
+                      "[\"command\"] names it";
+  }
+  Part part = refused_part(argv, refusal);
+  if (near != nullptr) part.near_miss = reference(*near);
+  part.would_allow = suggest_program(argv, facts.program_path);
+  return part;
+}
+
+void decide(const std::vector<const ExecRule*>& matched, JudgedPart& out) {
+  Part& part = out.part;
+  const ExecRule& first = *matched.front();
+  part.verdict = first.verdict;
+  part.because = first.because;
+  part.instead = first.instead;
+  std::string said = quoted_id(first) + " says " + std::string(to_string(first.verdict)) + " to " +
+                     quoted(part.canonical.front());
+  const bool is_allowed = part.verdict == Verdict::kAllow;
+  if (!is_allowed) {
+    part.reason = Reason::kRule;
+    part.message = said;
+  }
+  part.findings.push_back({is_allowed ? Finding::Kind::kPassed : Finding::Kind::kRaised,
+                           std::move(said), reference(first)});
+  for (const ExecRule* rule : matched) {
+    if (rule->verdict == part.verdict) part.rules.push_back(reference(*rule));
+    if (rule->verdict != Verdict::kDeny) out.grants.push_back(rule);
+  }
+}
+
+RunMode mode_of(const Grants& grants) {
+  bool is_live = false;
+  for (const Grant* grant : grants) {
+    if (grant->mode == RunMode::kTransaction) return RunMode::kTransaction;
+    is_live = is_live || grant->mode == RunMode::kLive;
+  }
+  return is_live ? RunMode::kLive : RunMode::kTransaction;
+}
+
+}  // namespace
+
+JudgedPart judge_program(const Policy::Index& index, const std::vector<std::string>& argv,
+                         const Facts& facts, const std::string& note) {
+  JudgedPart out;
+  Candidates found = find_candidates(index, argv, facts);
+  if (found.matched.empty()) {
+    out.part = unmatched_part(argv, facts, note, found.near);
+    return out;
+  }
+  out.part.canonical = argv;
+  out.part.paths = std::move(found.paths);
+  decide(found.matched, out);
+  out.mode = mode_of(out.grants);
+  return out;
+}
+
+}  // namespace mixguard::policy
