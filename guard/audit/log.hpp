@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The record: append-only JSON lines, each carrying the SHA-256 of the line before, so that a
+// change or a removal anywhere but at the very end shows. Written before a command starts and after
+// it ends, each time synced. Ordered by sequence, never by clock.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "guard/snapshot/store.hpp"
+#include "policy/result.hpp"
+#include "sandbox/sys/unique_fd.hpp"
+
+namespace mixguard::guard {
+
+struct LogRecord {
+  std::uint64_t sequence = 0;
+  std::string json;  // the whole line, without the newline
+};
+
+struct LogDamage {
+  std::uint64_t line = 0;  // 1-based
+  std::string what;
+};
+
+struct LogCheck {
+  std::uint64_t records = 0;
+  std::string head;  // hash of the last record, hex; empty for an empty log
+  std::vector<LogDamage> damage;
+  bool torn_tail = false;  // the last line is incomplete: a crash while writing, not tampering
+};
+
+class AuditLog {
+ public:
+  static Result<AuditLog> open(const Store& store);
+
+  // Appends one record: {"seq":…,"time":"…Z","event":event,…members of `body_json`…,"prev":"<hex>"}
+  // and fdatasyncs. `body_json` is a JSON object's text, without those four members; bytes that are
+  // not UTF-8 are replaced. A torn last line left by a crash is cut
+  // off first. Concurrent writers are serialised by a lock on the file.
+  Result<std::uint64_t> append(std::string_view event, std::string_view body_json);
+
+  // The last `count` records, oldest first.
+  Result<std::vector<LogRecord>> tail(std::size_t count) const;
+  // Reads all of it and recomputes the chain. Damage is reported, not an error.
+  Result<LogCheck> verify() const;
+
+ private:
+  sandbox::UniqueFd file_;
+  std::string path_;
+};
+
+}  // namespace mixguard::guard

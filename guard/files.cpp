@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "sandbox/sys/unique_fd.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+using sandbox::UniqueFd;
+
+tl::unexpected<Error> os_error(const std::string& action) {
+  return fail(action + ": " + std::strerror(errno), errno);
+}
+
+Result<void> make_directories(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string prefix = path.substr(0, slash);
+    if (::mkdir(prefix.c_str(), 0700) != 0 && errno != EEXIST)
+      return os_error("make the directory " + prefix);
+    if (slash == std::string::npos) return {};
+  }
+}
+
+Result<void> write_all(int fd, std::string_view content, const std::string& path) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return os_error("write " + path);
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+std::string base_directory(const char* variable, const char* below_home) {
+  if (const auto base = environment_variable(variable); base && base->front() == '/')
+    return *base + "/mixguard";
+  const auto home = environment_variable("HOME");
+  return home && home->front() == '/' ? join_path(*home, below_home) + "/mixguard" : std::string();
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> read_file(const std::string& path, std::size_t limit) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::optional<std::string>();
+  if (!file) return os_error("open " + path);
+  struct stat info{};
+  if (::fstat(file.get(), &info) != 0) return os_error("stat " + path);
+  if (!S_ISREG(info.st_mode)) return fail(path + " is not a regular file", EINVAL);
+  std::string content;
+  for (char buffer[16384];;) {
+    const ssize_t n = ::read(file.get(), buffer, sizeof(buffer));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return os_error("read " + path);
+    if (n == 0) return std::optional<std::string>(std::move(content));
+    content.append(buffer, static_cast<std::size_t>(n));
+    if (content.size() > limit)
+      return fail(path + " is larger than " + std::to_string(limit) + " bytes", EFBIG);
+  }
+}
+
+Result<void> write_file(const std::string& path, std::string_view content) {
+  const std::string directory = parent_path(path);
+  if (auto made = make_directories(directory); !made) return made;
+  std::string temporary = path + ".XXXXXX";
+  UniqueFd file(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!file) return os_error("make a temporary file for " + path);
+  auto written = write_all(file.get(), content, path);
+  if (written && ::fsync(file.get()) != 0) written = os_error("fsync " + path);
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
+    written = os_error("rename to " + path);
+  if (!written) {
+    ::unlink(temporary.c_str());
+    return written;
+  }
+  const UniqueFd parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent || ::fsync(parent.get()) != 0) return os_error("fsync " + directory);
+  return {};
+}
+
+std::string real_path(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(path.c_str(), nullptr),
+                                                             &std::free);
+  return resolved ? std::string(resolved.get()) : std::string();
+}
+
+bool is_within(std::string_view path, std::string_view directory) {
+  if (directory == "/") return path.starts_with('/');
+  return path.starts_with(directory) &&
+         (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+std::string join_path(std::string_view directory, std::string_view name) {
+  if (name.starts_with('/') || directory.empty()) return std::string(name);
+  std::string joined(directory);
+  if (joined.back() != '/') joined += '/';
+  return joined.append(name);
+}
+
+std::string parent_path(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  return slash == 0 ? "/" : std::string(path.substr(0, slash));
+}
+
+std::optional<std::string> environment_variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return std::string(value);
+}
+
+std::string state_directory() { return base_directory("XDG_STATE_HOME", ".local/state"); }
+std::string config_directory() { return base_directory("XDG_CONFIG_HOME", ".config"); }
+
+}  // namespace mixguard::guard

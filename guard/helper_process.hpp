@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Runs a trusted helper program outside the sandbox: the toolchain's own version query, later
+// pg_dump and its kind. The only user of Boost.Process. The guarded command is never started here:
+// Boost's child cannot be confined without failing open (docs/design/spawn.md).
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "policy/result.hpp"
+
+namespace mixguard::guard {
+
+struct HelperOutput {
+  int exit_code = 0;
+  std::string standard_output;  // at most 1 MiB
+};
+
+// Runs `program` (an absolute path) with `arguments`, an environment of just PATH and HOME, no
+// standard input, standard error discarded. Ends it after `timeout`, which is then an Error.
+Result<HelperOutput> run_helper(const std::string& program,
+                                const std::vector<std::string>& arguments,
+                                std::chrono::milliseconds timeout);
+
+}  // namespace mixguard::guard

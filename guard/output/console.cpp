@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/output/console.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <cstdio>
+#include <memory>
+
+namespace mixguard::guard {
+namespace {
+
+// Synchronous and unbuffered: nothing is lost when the next step is a clone or a crash. The record
+// never goes this way.
+spdlog::logger& diagnostics() {
+  static const std::unique_ptr<spdlog::logger> logger = [] {
+    auto made = std::make_unique<spdlog::logger>("mixguard",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_st>());
+    made->set_pattern("mixguard: %v");
+    made->set_level(spdlog::level::trace);
+    made->flush_on(spdlog::level::trace);
+    return made;
+  }();
+  return *logger;
+}
+
+// Length of the well-formed UTF-8 character at the start of `text`, 0 when there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t length = lead < 0x80                   ? 1
+                             : lead >= 0xc2 && lead < 0xe0 ? 2
+                             : (lead & 0xf0) == 0xe0       ? 3
+                             : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                           : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
+  }
+  // C1 controls (U+0080 to U+009F) drive terminals as ESC sequences do.
+  if (lead == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) return 0;
+  return length;
+}
+
+}  // namespace
+
+void Console::error(std::string_view text) const { diagnostics().error("{}", text); }
+void Console::warn(std::string_view text) const { diagnostics().warn("{}", text); }
+void Console::say(std::string_view text) const {
+  if (!quiet_) diagnostics().info("{}", text);
+}
+void Console::note(std::string_view text) const {
+  if (verbose_) diagnostics().debug("{}", text);
+}
+void Console::plain(std::string_view text) const {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  if (!text.ends_with('\n')) std::fputc('\n', stderr);
+}
+void Console::document(std::string_view text) const {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (!text.ends_with('\n')) std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text.front());
+    const std::size_t length = byte < 0x20 || byte == 0x7f ? 0 : utf8_length(text);
+    if (length == 0) {
+      result += byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : fmt::format("\\x{:02x}", byte);
+      text.remove_prefix(1);
+    } else {
+      result.append(text.substr(0, length));
+      text.remove_prefix(length);
+    }
+  }
+  return result;
+}
+
+std::string counted(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string describe_changes(const ChangeSet& set, std::string_view heading) {
+  std::string text = fmt::format("{} {}", counted(set.changes.size(), "path"), heading);
+  for (const Change& change : set.changes) {
+    text += fmt::format("\n  {:<9} {}{}", to_string(change.kind), printable(change.path),
+                        change.directory ? "/" : "");
+    if (change.disposition != Disposition::kCommit) text += fmt::format("   ({})", change.why);
+  }
+  return text;
+}
+
+}  // namespace mixguard::guard

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The decision object of DESIGN.md section 2, the one that `check`, `explain` and `run --json`
+// print and that agents build against. Keys are never renamed or left out; new ones may come.
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "policy/decision.hpp"
+
+namespace mixguard::guard {
+
+struct DecisionMetrics {
+  std::uint64_t load_us = 0;    // reading and joining the policy files
+  std::uint64_t decide_ns = 0;  // the judgement itself
+};
+
+[[nodiscard]] nlohmann::ordered_json decision_json(const policy::Decision& decision,
+                                                   const DecisionMetrics& metrics);
+
+// `json` on one line, bytes that are not UTF-8 replaced. Never throws.
+[[nodiscard]] std::string dump(const nlohmann::ordered_json& json);
+// The same over several lines, for people who look at it.
+[[nodiscard]] std::string dump_pretty(const nlohmann::ordered_json& json);
+
+}  // namespace mixguard::guard

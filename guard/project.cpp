@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/project.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+#include "guard/files.hpp"
+#include "policy/pattern.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+bool is_file(const std::string& path) {
+  struct stat info{};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+bool is_directory(const std::string& path) {
+  struct stat info{};
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+std::string nearest_mix_exs(std::string directory) {
+  for (;; directory = parent_path(directory)) {
+    if (is_file(join_path(directory, "mix.exs"))) return directory;
+    if (directory == "/") return {};
+  }
+}
+
+// An umbrella's app (UMBRELLA/apps/APP) builds into the umbrella's _build and deps.
+std::string with_umbrella(const std::string& root) {
+  const std::string apps = parent_path(root);
+  const std::string umbrella = parent_path(apps);
+  return apps.ends_with("/apps") && is_file(join_path(umbrella, "mix.exs")) ? umbrella : root;
+}
+
+using Directory = std::unique_ptr<DIR, DirectoryCloser>;
+
+constexpr std::array<std::string_view, 5> kNotSearched{"_build", "deps", "node_modules", ".git",
+                                                       ".mixguard"};
+
+class DenySearch {
+ public:
+  explicit DenySearch(const std::vector<std::string>& patterns) : patterns_(patterns) {}
+
+  Result<std::vector<std::string>> in(const std::string& root) {
+    if (auto walked = walk(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "", 0);
+        !walked)
+      return propagate(walked);
+    return std::move(found_);
+  }
+
+ private:
+  bool denied(const std::string& path) const {
+    return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) {
+      return policy::glob_matches(pattern, path);
+    });
+  }
+  bool named(std::string_view directory) const {
+    return std::any_of(patterns_.begin(), patterns_.end(),
+                       [&](const std::string& pattern) { return is_within(pattern, directory); });
+  }
+
+  Result<void> walk(int fd, const std::string& prefix, unsigned depth) {
+    constexpr unsigned kMaxDepth = 64;
+    const Directory directory(fd < 0 ? nullptr : ::fdopendir(fd));
+    if (!directory) {
+      if (errno == EACCES) return {};  // the command cannot read it either
+      return fail("search " + (prefix.empty() ? "the project" : prefix) +
+                      " for [fs] deny: " + std::strerror(errno),
+                  errno);
+    }
+    while (const dirent* entry = ::readdir(directory.get())) {
+      const std::string_view name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      const std::string path =
+          prefix.empty() ? std::string(name) : prefix + "/" + std::string(name);
+      if (denied(path)) {
+        found_.push_back(path);
+        continue;
+      }
+      const bool skipped =
+          std::find(kNotSearched.begin(), kNotSearched.end(), name) != kNotSearched.end();
+      if (entry->d_type != DT_DIR || depth >= kMaxDepth || (skipped && !named(path))) continue;
+      const int child = ::openat(::dirfd(directory.get()), entry->d_name,
+                                 O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+      if (auto walked = walk(child, path, depth + 1); !walked) return walked;
+    }
+    return {};
+  }
+
+  const std::vector<std::string>& patterns_;
+  std::vector<std::string> found_;
+};
+
+// What programs look up in /etc: name services, the dynamic linker, certificates, terminals,
+// alternatives. Not the rest: as root it holds secrets (/etc/shadow, keys) that file modes do not
+// keep from uid 0.
+constexpr std::array kEtc{"passwd",
+                          "group",
+                          "hosts",
+                          "host.conf",
+                          "nsswitch.conf",
+                          "protocols",
+                          "services",
+                          "networks",
+                          "localtime",
+                          "timezone",
+                          "ld.so.cache",
+                          "ld.so.conf",
+                          "ld.so.conf.d",
+                          "alternatives",
+                          "ssl/certs",
+                          "ssl/openssl.cnf",
+                          "ca-certificates.conf",
+                          "pki/tls",
+                          "crypto-policies",
+                          "os-release",
+                          "debian_version",
+                          "mime.types",
+                          "magic",
+                          "locale.alias",
+                          "locale.conf",
+                          "inputrc",
+                          "terminfo",
+                          "bash.bashrc",
+                          "profile",
+                          "gitconfig",
+                          "erlang",
+                          "postgresql-common",
+                          "mailcap",
+                          "gai.conf",
+                          "hostname"};
+
+// A read pattern is enforced by showing a path, so it has to be one.
+Result<std::string> path_of_pattern(const std::string& pattern) {
+  const std::string path =
+      pattern.ends_with("/**") ? pattern.substr(0, pattern.size() - 3) : pattern;
+  if (!path.starts_with('/') || path.find_first_of("*?") != std::string::npos) {
+    return fail("[fs] read \"" + pattern +
+                "\": only a path or PATH/** can be shown to the command");
+  }
+  return path;
+}
+
+void add_system(sandbox::Workspace& workspace) {
+  workspace.binds.push_back({"/usr", "/usr"});
+  for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32"}) {
+    const std::string path = std::string("/") + name;
+    std::array<char, PATH_MAX> target{};
+    const ssize_t length = ::readlink(path.c_str(), target.data(), target.size() - 1);
+    if (length > 0) {
+      workspace.symlinks.push_back(
+          {path, std::string(target.data(), static_cast<std::size_t>(length))});
+    } else {
+      workspace.binds.push_back({path, path, false, true});
+    }
+  }
+  for (const char* name : kEtc) {
+    const std::string path = std::string("/etc/") + name;
+    workspace.binds.push_back({path, path, false, true});
+  }
+  for (const char* path : {"/sys/devices/system/cpu", "/sys/devices/system/node"}) {
+    workspace.binds.push_back({path, path, false, true});
+  }
+}
+
+void add_toolchain(sandbox::Workspace& workspace, const Toolchain& toolchain) {
+  for (const std::string& root : {toolchain.elixir_root, toolchain.erlang_root}) {
+    if (!root.empty() && !is_within(root, "/usr")) workspace.binds.push_back({root, root});
+  }
+  if (is_within(toolchain.erlang_root, "/nix/store"))
+    workspace.binds.push_back({"/nix/store", "/nix/store"});
+}
+
+}  // namespace
+
+Result<Project> find_project(const std::string& directory) {
+  const std::string cwd = real_path(".");
+  if (cwd.empty())
+    return fail(std::string("the working directory: ") + std::strerror(errno), errno);
+  Project project;
+  if (directory.empty()) {
+    project.root = with_umbrella(nearest_mix_exs(cwd));
+  } else {
+    const std::string given = real_path(directory);
+    if (given.empty()) return fail("--project " + directory + ": " + std::strerror(errno), errno);
+    if (!is_file(join_path(given, "mix.exs")))
+      return fail("--project " + directory + ": there is no mix.exs in it", ENOENT);
+    project.root = given;
+  }
+  project.cwd = !project.found() || is_within(cwd, project.root) ? cwd : project.root;
+  return project;
+}
+
+Result<std::vector<std::string>> find_denied(const std::string& root,
+                                             const std::vector<std::string>& patterns) {
+  if (patterns.empty()) return std::vector<std::string>();
+  return DenySearch(patterns).in(root);
+}
+
+std::vector<std::string> writable_roots(const std::vector<std::string>& patterns) {
+  std::vector<std::string> roots;
+  for (const std::string& pattern : patterns) {
+    std::string path = pattern.ends_with("/**") ? pattern.substr(0, pattern.size() - 3) : pattern;
+    if (path.empty() || path.find_first_of("*?") != std::string::npos) continue;
+    if (std::find(roots.begin(), roots.end(), path) == roots.end())
+      roots.push_back(std::move(path));
+  }
+  return roots;
+}
+
+Result<sandbox::Workspace> make_workspace(const Toolchain& toolchain,
+                                          const policy::Confinement& confinement,
+                                          const std::string& home) {
+  sandbox::Workspace workspace;
+  add_system(workspace);
+  add_toolchain(workspace, toolchain);
+  if (home.size() > 1 && home.front() == '/') {
+    workspace.home = home;
+    for (const char* name : {".mix", ".hex", ".cache/rebar3", ".config/rebar3"}) {
+      const std::string path = join_path(home, name);
+      if (is_directory(path)) workspace.binds.push_back({path, path, false, true});
+    }
+  }
+  for (const std::string& pattern : confinement.read) {
+    Result<std::string> path = path_of_pattern(pattern);
+    if (!path) return propagate(path);
+    workspace.binds.push_back({*path, *path, false, true});
+  }
+  return workspace;
+}
+
+}  // namespace mixguard::guard

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Which project a command is about, and what of the host its sandbox may show.
+
+#include <string>
+#include <vector>
+
+#include "guard/toolchain.hpp"
+#include "policy/confinement.hpp"
+#include "policy/result.hpp"
+#include "sandbox/sandbox.hpp"
+
+namespace mixguard::guard {
+
+struct Project {
+  std::string root;  // absolute real path of the directory with mix.exs; of the umbrella's for an
+                     // app inside one
+  std::string
+      cwd;  // absolute real path the command runs in: the caller's when that is inside the root
+  [[nodiscard]] bool found() const { return !root.empty(); }
+};
+
+// `directory` is --project, or empty for the nearest mix.exs upwards from the working directory. No
+// mix.exs is not an error here: root is empty then.
+Result<Project> find_project(const std::string& directory);
+
+// Paths below `root` that match a [fs] deny pattern, project-relative. Does not look into `_build`,
+// `deps`, `node_modules` and `.git` unless a pattern names them: those hold no secrets of the
+// project's own, and walking them would cost more than the run.
+Result<std::vector<std::string>> find_denied(const std::string& root,
+                                             const std::vector<std::string>& patterns);
+
+// The write patterns that name a directory ("_build/**") or one file ("mix.lock") and so can be
+// opened for writing before the run, as project-relative paths; a pattern with a wildcard further
+// in is left out.
+[[nodiscard]] std::vector<std::string> writable_roots(const std::vector<std::string>& patterns);
+
+// The host's part of the sandbox's view: the system's programs and libraries, the toolchain, a few
+// files of /etc, the caller's ~/.mix and ~/.hex, and what [fs] read names. Fails for a read pattern
+// that is not a path or PATH/**.
+Result<sandbox::Workspace> make_workspace(const Toolchain& toolchain,
+                                          const policy::Confinement& confinement,
+                                          const std::string& home);
+
+}  // namespace mixguard::guard

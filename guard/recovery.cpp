@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/recovery.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "guard/audit/log.hpp"
+#include "guard/output/decision_json.hpp"
+
+namespace mixguard::guard {
+
+Result<Store> open_store_of(const Project& project) {
+  return project.found() ? Store::open(project.root) : Store::open_without_project();
+}
+
+Result<std::vector<Recovery>> recover_and_say(const Store& store, const Console& console) {
+  Result<std::vector<Recovery>> recovered = recover(store);
+  if (!recovered || recovered->empty()) return recovered;
+  Result<AuditLog> log = AuditLog::open(store);
+  if (!log) return propagate(log);
+  for (const Recovery& one : *recovered) {
+    const bool forward = one.outcome == Recovery::Outcome::kRolledForward;
+    console.say(
+        forward
+            ? "recovered run " + one.run_id + ": its commit is finished, the project is as after it"
+            : "recovered run " + one.run_id + ": it was dropped, the project is as before it");
+    const nlohmann::ordered_json body{{"run_id", one.run_id},
+                                      {"outcome", forward ? "rolled_forward" : "discarded"}};
+    if (auto appended = log->append("recovered", dump(body)); !appended) return propagate(appended);
+  }
+  return recovered;
+}
+
+}  // namespace mixguard::guard

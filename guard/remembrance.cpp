@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/remembrance.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+#include "guard/files.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+bool is_directory(const std::string& path) {
+  struct stat info{};
+  return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool is_build_artifact(const std::string& path) {
+  return is_within(path, "_build") || is_within(path, "cover");
+}
+
+std::vector<std::string> absolute(const std::string& root, const std::vector<std::string>& paths) {
+  std::vector<std::string> result;
+  for (const std::string& path : paths) result.push_back(join_path(root, path));
+  return result;
+}
+
+// What the project holds, but for the store.
+std::vector<std::string> entries_of(const std::string& root) {
+  std::vector<std::string> entries;
+  const std::unique_ptr<DIR, DirectoryCloser> directory(::opendir(root.c_str()));
+  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != ".." && name != ".mixguard")
+      entries.push_back(join_path(root, name));
+  }
+  return entries;
+}
+
+// What is written through has to exist before it can be opened for writing; Mix would make it
+// anyway.
+Result<void> make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};
+  return fail("make " + path + ": " + std::strerror(errno), errno);
+}
+
+// A pattern that names a directory or a file can be opened for writing; `lib/**/*.ex` cannot, and
+// opening all of the project for it is right only where the result is looked at before it counts.
+bool names_no_root(const std::string& pattern) { return writable_roots({pattern}).empty(); }
+
+}  // namespace
+
+std::size_t RunResult::worth_mentioning() const {
+  return static_cast<std::size_t>(
+      std::count_if(changes.changes.begin(), changes.changes.end(),
+                    [](const Change& change) { return !is_build_artifact(change.path); }));
+}
+
+Result<void> Remembrance::begin(const Store& store, const std::string& run_id,
+                                const Judgement& judgement, bool overlay,
+                                sandbox::Workspace& workspace) {
+  const policy::Confinement& confinement = judgement.decision.confinement;
+  if (!judgement.project.found()) return {};
+  policy_.task = judgement.decision.parts.front().task;
+  policy_.patterns = confinement.write;
+  quarantine_ = store.run_path(run_id) + "/quarantine";
+  workspace.project = judgement.project.root;
+  workspace.project_fd = store.project_fd();
+  live_ = confinement.mode == policy::RunMode::kLive;
+  return overlay && !live_ ? begin_overlay(store, run_id, judgement, workspace)
+                           : begin_in_place(store, run_id, judgement, overlay, workspace);
+}
+
+Result<void> Remembrance::begin_overlay(const Store& store, const std::string& run_id,
+                                        const Judgement& judgement, sandbox::Workspace& workspace) {
+  const auto hidden = find_denied(judgement.project.root, judgement.decision.confinement.deny);
+  if (!hidden) return propagate(hidden);
+  Result<Transaction> begun = Transaction::begin(store, run_id, *hidden);
+  if (!begun) return propagate(begun);
+  transaction_.emplace(std::move(*begun));
+  workspace.upper = transaction_->upper();
+  workspace.work = transaction_->work();
+  return {};
+}
+
+Result<void> Remembrance::begin_in_place(const Store& store, const std::string& run_id,
+                                         const Judgement& judgement, bool overlay,
+                                         sandbox::Workspace& workspace) {
+  const policy::Confinement& confinement = judgement.decision.confinement;
+  const std::string& root = judgement.project.root;
+  const auto hidden = find_denied(root, confinement.deny);
+  if (!hidden) return propagate(hidden);
+  if (!overlay && !hidden->empty()) {
+    return fail("[fs] deny hides " + hidden->front() +
+                ", which needs user namespaces; see mixguard doctor");
+  }
+
+  std::vector<std::string> roots;
+  for (const std::string& path : writable_roots(confinement.write)) {
+    if (is_within(path, ".mixguard")) continue;
+    if (!is_directory(join_path(root, path)) &&
+        std::find(confinement.write.begin(), confinement.write.end(), path + "/**") ==
+            confinement.write.end()) {
+      if (::access(join_path(root, path).c_str(), F_OK) != 0) {
+        notes_.push_back(
+            path + " does not exist yet and cannot be written by a command that writes in place");
+        continue;
+      }
+    }
+    roots.push_back(path);
+  }
+  for (const std::string& pattern : confinement.write) {
+    if (names_no_root(pattern))
+      notes_.push_back("write \"" + pattern + "\" needs an overlay; it is read-only in this run");
+  }
+
+  Result<Preimage> captured = Preimage::capture(store, run_id, roots);
+  if (!captured) return propagate(captured);
+  preimage_.emplace(std::move(*captured));
+  for (const std::string& path : roots) {
+    if (::access(join_path(root, path).c_str(), F_OK) == 0) continue;
+    if (auto made = make_directory(join_path(root, path)); !made) return made;
+  }
+  workspace.live_writable = absolute(root, roots);
+  if (overlay && store.inside_project()) workspace.masked_directories.push_back(store.path());
+  for (const std::string& path : *hidden) {
+    const std::string full = join_path(root, path);
+    (is_directory(full) ? workspace.masked_directories : workspace.masked_files).push_back(full);
+  }
+  if (!overlay) {
+    workspace.readable = entries_of(root);
+    workspace.scratch = store.run_path(run_id) + "/tmp";
+    if (auto made = make_directory(workspace.scratch); !made) return made;
+  }
+  return {};
+}
+
+Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
+  if (preimage_) {
+    Result<ChangeSet> changes = preimage_->changes();
+    if (!changes) return propagate(changes);
+    result_.changes = std::move(*changes);
+    if (auto kept = preimage_->keep(); !kept) return propagate(kept);
+    result_.committed = true;
+    return result_;
+  }
+  if (!transaction_) return result_;
+  Result<ChangeSet> changes = transaction_->changes(policy_);
+  if (!changes) return propagate(changes);
+  result_.changes = std::move(*changes);
+  const bool refused =
+      result_.changes.has(Disposition::kQuarantine) || result_.changes.has(Disposition::kConflict);
+  result_.not_committed = result_.changes.has(Disposition::kConflict) || (strict && refused);
+  if (dry_run || (strict && refused)) {
+    if (auto discarded = transaction_->discard(); !discarded) return propagate(discarded);
+    return result_;
+  }
+  if (auto committed = transaction_->commit(result_.changes); !committed) {
+    if (!transaction_->intended()) static_cast<void>(transaction_->discard());
+    return propagate(committed);
+  }
+  for (const Change& late : transaction_->late_conflicts()) {
+    result_.changes.changes.push_back(late);
+    result_.not_committed = true;
+  }
+  result_.committed = true;
+  if (refused || !transaction_->late_conflicts().empty()) result_.quarantine = quarantine_;
+  return result_;
+}
+
+Result<RunResult> Remembrance::abandon() {
+  if (preimage_) {
+    Result<ChangeSet> changes = preimage_->changes();
+    if (!changes) return propagate(changes);
+    result_.changes = std::move(*changes);
+    // A server that ends with an error has done its work all the same; a task has not.
+    if (live_) {
+      result_.committed = true;
+      if (auto kept = preimage_->keep(); !kept) return propagate(kept);
+    } else if (auto restored = preimage_->restore(); !restored) {
+      return propagate(restored);
+    }
+    return result_;
+  }
+  if (!transaction_) return result_;
+  // What it did is still told; that it cannot be told must not keep it.
+  if (Result<ChangeSet> changes = transaction_->changes(policy_); changes)
+    result_.changes = std::move(*changes);
+  if (auto discarded = transaction_->discard(); !discarded) return propagate(discarded);
+  return result_;
+}
+
+Result<void> Remembrance::discard() {
+  if (transaction_) return transaction_->discard();
+  if (preimage_) return preimage_->restore();
+  return {};
+}
+
+}  // namespace mixguard::guard

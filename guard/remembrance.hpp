@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// How one run's effect on the project is remembered, so that the session need not care which way it
+// is: an overlay (transactions), or pre-images of what may be written (live mode, and hosts without
+// user namespaces).
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "guard/request.hpp"
+#include "guard/snapshot/change.hpp"
+#include "guard/snapshot/preimage.hpp"
+#include "guard/snapshot/store.hpp"
+#include "guard/snapshot/transaction.hpp"
+#include "sandbox/sandbox.hpp"
+
+namespace mixguard::guard {
+
+// What became of a run's changes.
+struct RunResult {
+  ChangeSet changes;
+  bool committed = false;
+  bool not_committed =
+      false;  // something that should have been committed was not: conflict, or strict
+  std::optional<std::string> quarantine;  // directory that holds what was not committed
+
+  // Changes that a person would miss: all but build artifacts, which the next command makes again.
+  [[nodiscard]] std::size_t worth_mentioning() const;
+};
+
+class Remembrance {
+ public:
+  // Prepares the run and completes `workspace` with the project. Without `overlay` the project is
+  // written in place.
+  Result<void> begin(const Store& store, const std::string& run_id, const Judgement& judgement,
+                     bool overlay, sandbox::Workspace& workspace);
+
+  // The command's writes reach the project while it runs and stay unless they are undone (live
+  // mode).
+  [[nodiscard]] bool writes_through() const { return live_; }
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+
+  // The command succeeded: commits what its task may write. `dry_run` only looks; with `strict`
+  // anything that may not be committed keeps everything from being committed.
+  Result<RunResult> finish(bool dry_run, bool strict);
+  // The command failed: the project is as before (a live run keeps what it wrote; `rollback` undoes
+  // it).
+  Result<RunResult> abandon();
+  // The command never ran.
+  Result<void> discard();
+
+  [[nodiscard]] const RunResult& result() const { return result_; }
+
+ private:
+  Result<void> begin_overlay(const Store& store, const std::string& run_id,
+                             const Judgement& judgement, sandbox::Workspace& workspace);
+  Result<void> begin_in_place(const Store& store, const std::string& run_id,
+                              const Judgement& judgement, bool overlay,
+                              sandbox::Workspace& workspace);
+
+  WritePolicy policy_;
+  std::string quarantine_;
+  bool live_ = false;
+  std::vector<std::string> notes_;
+  std::optional<Transaction> transaction_;
+  std::optional<Preimage> preimage_;
+  RunResult result_;
+};
+
+}  // namespace mixguard::guard

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/request.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "guard/exit_code.hpp"
+#include "guard/files.hpp"
+#include "guard/preflight/paths.hpp"
+#include "guard/snapshot/store.hpp"
+
+extern char** environ;
+
+namespace mixguard::guard {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+std::string find_in_path(const std::string& name, const std::string& search_path) {
+  for (std::size_t start = 0; start < search_path.size();) {
+    const std::size_t end = std::min(search_path.find(':', start), search_path.size());
+    const std::string path = join_path(search_path.substr(start, end - start), name);
+    if (::access(path.c_str(), X_OK) == 0) return path;
+    start = end + 1;
+  }
+  return {};
+}
+
+policy::Facts gather_facts(const RequestOptions& options, const Judgement& judgement,
+                           const policy::Policy& rules) {
+  policy::Facts facts;
+  facts.project_root = judgement.project.root;
+  facts.cwd = judgement.project.cwd;
+  for (char** entry = environ; *entry != nullptr; ++entry) facts.environment.emplace_back(*entry);
+  const std::string& program = options.argv.front();
+  const bool has_slash = program.find('/') != std::string::npos;
+  facts.program_path =
+      real_path(has_slash ? program : find_in_path(program, judgement.toolchain.search_path));
+  if (facts.program_path.empty()) return facts;
+  for (const PinnedProgram* pinned : {&judgement.toolchain.mix, &judgement.toolchain.iex}) {
+    facts.program_is_pinned |=
+        has_slash && !pinned->real.empty() && facts.program_path == pinned->real;
+  }
+  struct stat own{};
+  if (::stat(facts.program_path.c_str(), &own) != 0) return facts;
+  for (std::string& path : rules.command_paths()) {
+    struct stat named{};
+    if (::stat(path.c_str(), &named) == 0 && same_file(own, named))
+      facts.same_file_as_program.push_back(std::move(path));
+  }
+  return facts;
+}
+
+// The trusted policy's answer stands; a project policy that is not trusted is only mentioned when
+// it would have made the difference.
+void mention_untrusted(const RequestOptions& options, const LoadedPolicy& loaded,
+                       const policy::Facts& facts, Judgement& judgement) {
+  if (!loaded.untrusted) return;
+  const std::string state = loaded.untrusted->trust == Trust::kChanged
+                                ? "has changed since you trusted it"
+                                : "is not trusted";
+  judgement.notes.push_back(loaded.untrusted->path + " " + state +
+                            " and is left out; read it, then: mixguard trust");
+  if (judgement.decision.verdict == policy::Verdict::kAllow || !loaded.untrusted->as_if_trusted)
+    return;
+  if (decide(*loaded.untrusted->as_if_trusted, options.argv, facts).verdict >=
+      judgement.decision.verdict)
+    return;
+  judgement.decision.reason = policy::Reason::kUntrusted;
+  judgement.decision.message =
+      "a rule in " + loaded.untrusted->path + " would decide otherwise, but the file " + state;
+  judgement.decision.instead = "read the file, then: mixguard trust";
+}
+
+std::uint64_t microseconds_since(Clock::time_point start) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
+}
+
+}  // namespace
+
+tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options) {
+  Judgement judgement;
+  Result<Project> project = find_project(options.project);
+  if (!project) return tl::unexpected(RequestTrouble{kExitUsage, {project.error().message}});
+  judgement.project = std::move(*project);
+
+  const Clock::time_point load_start = Clock::now();
+  auto loaded = load_policy(judgement.project.root, options.policy_file);
+  if (!loaded)
+    return tl::unexpected(RequestTrouble{kExitPolicyInvalid, std::move(loaded.error().lines)});
+  judgement.metrics.load_us = microseconds_since(load_start);
+  judgement.toolchain = find_toolchain(judgement.project.root);
+
+  const policy::Facts facts = gather_facts(options, judgement, loaded->policy);
+  const Clock::time_point decide_start = Clock::now();
+  judgement.decision = decide(loaded->policy, options.argv, facts);
+  judgement.metrics.decide_ns = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - decide_start).count());
+  judgement.decision.id = new_run_id();
+  judgement.decision.policy = loaded->identity;
+  if (options.live) judgement.decision.confinement.mode = policy::RunMode::kLive;
+  check_paths(judgement.decision);
+  mention_untrusted(options, *loaded, facts, judgement);
+  return judgement;
+}
+
+}  // namespace mixguard::guard

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A question put to the policy: the command, where, by whom, and the answer with all that belongs
+// to it. `check`, `explain` and `run` all start here, so that they cannot come to different
+// answers.
+
+#include <string>
+#include <vector>
+
+#include "guard/config.hpp"
+#include "guard/output/decision_json.hpp"
+#include "guard/project.hpp"
+#include "guard/toolchain.hpp"
+#include "policy/decision.hpp"
+#include "policy/facts.hpp"
+
+namespace mixguard::guard {
+
+struct RequestOptions {
+  std::vector<std::string> argv;
+  std::string policy_file;  // --policy
+  std::string project;      // --project
+  bool live = false;        // --mode live
+};
+
+struct Judgement {
+  policy::Decision decision;
+  DecisionMetrics metrics;
+  Project project;
+  Toolchain toolchain;
+  std::vector<std::string> notes;  // for -v: the policy left out because it is not trusted, …
+};
+
+// Why no judgement came about, with the exit code for it.
+struct RequestTrouble {
+  int exit_code = 0;
+  std::vector<std::string> lines;
+};
+
+// Reads the policy, gathers the facts and decides. Runs nothing, not even Mix.
+tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options);
+
+}  // namespace mixguard::guard

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/session.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "guard/approval.hpp"
+#include "guard/audit/log.hpp"
+#include "guard/exit_code.hpp"
+#include "guard/files.hpp"
+#include "guard/output/console.hpp"
+#include "guard/output/run_json.hpp"
+#include "guard/recovery.hpp"
+#include "guard/remembrance.hpp"
+#include "guard/snapshot/store.hpp"
+#include "policy/explain.hpp"
+#include "sandbox/sandbox.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using policy::Verdict;
+using sandbox::Outcome;
+using sandbox::UniqueFd;
+
+// What one run accumulates on its way down the line.
+class Session {
+ public:
+  explicit Session(const RunOptions& options)
+      : options_(options), console_(options.verbose, options.quiet) {}
+
+  int run() {
+    if (auto trouble = ask_policy()) return *trouble;
+    if (auto refused = refuse_or_ask()) return *refused;
+    if (auto trouble = open_store()) return *trouble;
+    if (auto trouble = plan_sandbox()) return *trouble;
+    if (auto trouble = remember_state()) return *trouble;
+    if (auto trouble = record_start()) return *trouble;
+    const int code = run_confined();
+    return conclude(code);
+  }
+
+  void report(int code) const {
+    const Json document =
+        run_json(judgement_, layers_, outcome_, remembrance_.result(), run_id_, code);
+    if (options_.json) console_.document(dump_pretty(document));
+    if (options_.status_fd >= 0) {
+      const std::string line = dump(document["outcome"]) + "\n";
+      if (::write(options_.status_fd, line.data(), line.size()) < 0)
+        console_.warn("--status-fd: " + std::string(std::strerror(errno)));
+    }
+  }
+
+ private:
+  using Trouble = std::optional<int>;  // an exit code that ends the line here
+
+  Trouble internal(const Error& error) {
+    console_.error(error.message);
+    return kExitInternal;
+  }
+
+  Trouble ask_policy() {
+    auto judged = judge(options_.request);
+    if (!judged) {
+      for (const std::string& line : judged.error().lines) console_.error(line);
+      return judged.error().exit_code;
+    }
+    judgement_ = std::move(*judged);
+    for (const std::string& note : judgement_.notes) console_.note(note);
+    for (const policy::DroppedVariable& dropped : judgement_.decision.dropped) {
+      console_.note("left out of the environment: " + dropped.name +
+                    " (to pass it: " + dropped.passes_with + ")");
+    }
+    return std::nullopt;
+  }
+
+  Trouble refuse_or_ask() {
+    const policy::Decision& decision = judgement_.decision;
+    if (decision.verdict == Verdict::kAllow) return std::nullopt;
+    record_refusal();
+    if (decision.reason == policy::Reason::kUntrusted) {
+      console_.plain(policy::refusal(decision));
+      return kExitUntrusted;
+    }
+    if (decision.verdict == Verdict::kDeny) {
+      console_.plain(policy::refusal(decision));
+      return kExitDenied;
+    }
+    console_.plain(policy::refusal(decision));
+    if (ask_person(decision) == Answer::kYes) return std::nullopt;
+    return kExitApprovalNeeded;
+  }
+
+  // A refusal is recorded where there is a place for it; that there is none must not turn a denial
+  // into an error.
+  void record_refusal() {
+    if (Result<Store> store = open_store_of(judgement_.project); store) {
+      if (auto log = AuditLog::open(*store)) {
+        if (auto appended =
+                log->append("decided", dump(decided_record(judgement_, options_.ticket)));
+            !appended) {
+          console_.warn(appended.error().message);
+        }
+      }
+    }
+  }
+
+  Trouble open_store() {
+    if (judgement_.decision.program == "mix" || judgement_.decision.program == "iex") {
+      if (judgement_.toolchain.mix.path.empty()) {
+        console_.error(
+            "mix: not found; install Elixir (Debian: apt install elixir) or put it on PATH where "
+            "only you can write");
+        return kExitNotFound;
+      }
+      if (!judgement_.project.found() && judgement_.decision.parts.front().task != "help") {
+        console_.error("there is no mix.exs in " + judgement_.project.cwd +
+                       " or above it; change to a Mix project or name one with --project DIR");
+        return kExitInternal;
+      }
+    }
+    Result<Store> store = open_store_of(judgement_.project);
+    if (!store) return internal(store.error());
+    store_ = std::move(*store);
+    Result<UniqueFd> lock = store_.lock(
+        [this] { console_.say("waiting for another guarded command in this project"); });
+    if (!lock) return internal(lock.error());
+    lock_ = std::move(*lock);
+    if (auto recovered = recover_and_say(store_, console_); !recovered)
+      return internal(recovered.error());
+    Result<AuditLog> log = AuditLog::open(store_);
+    if (!log) return internal(log.error());
+    log_.emplace(std::move(*log));
+    return std::nullopt;
+  }
+
+  Trouble plan_sandbox() {
+    policy::Confinement& confinement = judgement_.decision.confinement;
+    if (options_.timeout) {
+      const auto wall = static_cast<std::uint64_t>(options_.timeout->count());
+      confinement.limits.wall_ms =
+          confinement.limits.wall_ms == 0 ? wall : std::min(wall, confinement.limits.wall_ms);
+    }
+    kernel_ = sandbox::probe_kernel();
+    auto layers = sandbox::plan_layers(confinement, kernel_);
+    if (!layers) return internal(layers.error());
+    layers_ = std::move(*layers);
+    for (const sandbox::LayerReport& layer : layers_) {
+      if (layer.state != sandbox::LayerReport::State::kActive)
+        console_.note("layer " + layer.name + ": " + layer.detail);
+    }
+    if (!sandbox::has_private_view(layers_))
+      console_.say("reduced sandbox: " + layers_.front().detail);
+    return std::nullopt;
+  }
+
+  Trouble remember_state() {
+    run_id_ = new_run_id();
+    auto workspace = make_workspace(judgement_.toolchain, judgement_.decision.confinement,
+                                    environment_variable("HOME").value_or(""));
+    if (!workspace) return internal(workspace.error());
+    workspace_ = std::move(*workspace);
+    const bool overlay = sandbox::has_private_view(layers_);
+    if (auto begun = remembrance_.begin(store_, run_id_, judgement_, overlay, workspace_); !begun)
+      return internal(begun.error());
+    for (const std::string& note : remembrance_.notes()) console_.note(note);
+    return std::nullopt;
+  }
+
+  Trouble record_start() {
+    if (auto appended = log_->append(
+            "begun", dump(begun_record(judgement_, layers_, run_id_, options_.ticket)));
+        !appended) {
+      static_cast<void>(remembrance_.discard());
+      return internal(appended.error());
+    }
+    // A live command writes through; nothing is left to serialise, and a server must not keep
+    // others out.
+    if (remembrance_.writes_through()) lock_.reset();
+    return std::nullopt;
+  }
+
+  sandbox::Command command() const {
+    const policy::Decision& decision = judgement_.decision;
+    sandbox::Command command;
+    if (decision.program == "mix" || decision.program == "iex") {
+      std::vector<std::string> argv = options_.request.argv;
+      argv.front() = decision.program;
+      const bool terminal = ::isatty(STDOUT_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
+      Launch launched = launch(judgement_.toolchain, argv, terminal,
+                               environment_variable("NO_COLOR").has_value());
+      command.program = std::move(launched.program);
+      command.argv = std::move(launched.argv);
+      command.environment = std::move(launched.environment);
+    } else {
+      command.program = decision.program;
+      command.argv = options_.request.argv;
+    }
+    for (const policy::EnvVariable& variable : decision.environment) {
+      command.environment.push_back(variable.name + "=" + variable.value);
+    }
+    command.environment.push_back("PATH=" + judgement_.toolchain.search_path);
+    command.environment.push_back(
+        "TMPDIR=" + (sandbox::has_private_view(layers_) ? "/tmp" : workspace_.scratch));
+    if (const auto home = environment_variable("HOME"))
+      command.environment.push_back("HOME=" + *home);
+    command.cwd = judgement_.project.found() ? judgement_.project.cwd : "/";
+    return command;
+  }
+
+  // With --json our standard output belongs to the document; the command's goes to standard error.
+  int run_confined() {
+    UniqueFd saved;
+    if (options_.json) {
+      saved.reset(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+      ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    }
+    Result<Outcome> outcome =
+        sandbox::run(judgement_.decision.confinement, command(), workspace_, layers_, kernel_);
+    if (saved) ::dup2(saved.get(), STDOUT_FILENO);
+    if (!outcome) {
+      internal(outcome.error());
+      return kExitInternal;
+    }
+    outcome_ = std::move(*outcome);
+    return exit_code_of(*outcome_);
+  }
+
+  int exit_code_of(const Outcome& outcome) const {
+    switch (outcome.kind) {
+      case Outcome::Kind::kExited: {
+        // The BEAM answers SIGTERM with an orderly stop and exit 0; half a task is not a success.
+        const bool cut_short =
+            outcome.interrupted_by != 0 && outcome.code == 0 && !remembrance_.writes_through();
+        return cut_short ? 128 + outcome.interrupted_by : outcome.code;
+      }
+      case Outcome::Kind::kSignaled:
+        return 128 + outcome.signal;
+      case Outcome::Kind::kTimedOut:
+        console_.error("ended after the wall-clock limit of " +
+                       std::to_string(judgement_.decision.confinement.limits.wall_ms) + " ms");
+        return kExitTimedOut;
+      case Outcome::Kind::kNotStarted:
+        console_.error(options_.request.argv.front() + ": " + outcome.detail);
+        return outcome.not_found ? kExitNotFound : kExitInternal;
+    }
+    return kExitInternal;
+  }
+
+  // Commits what a successful command may write, discards what a failed one did, and writes both
+  // down.
+  int conclude(int code) {
+    if (remembrance_.writes_through() && !lock_) {
+      if (Result<UniqueFd> lock = store_.lock([] {}); lock) lock_ = std::move(*lock);
+    }
+    const bool keep =
+        code == kExitOk || judgement_.decision.snapshot.on_failure == policy::OnFailure::kKeep;
+    Result<RunResult> result =
+        keep ? remembrance_.finish(options_.dry_run, options_.strict) : remembrance_.abandon();
+    if (!result) {
+      console_.error(result.error().message);
+      code = kExitInternal;
+    } else {
+      say_what_became(*result, keep);
+      if (code == kExitOk && result->not_committed) code = kExitNotCommitted;
+    }
+    const Json record = ended_record(run_id_, outcome_, remembrance_.result(), code);
+    if (auto appended = log_->append("ended", dump(record)); !appended) {
+      console_.error(appended.error().message);
+      if (code == kExitOk) code = kExitInternal;
+    }
+    return code;
+  }
+
+  void say_what_became(const RunResult& result, bool kept) const {
+    if (options_.dry_run)
+      return console_.say(describe_changes(result.changes, "would be committed"));
+    if (!kept) {
+      if (const std::size_t count = result.worth_mentioning(); count != 0) {
+        console_.say("the command failed; what it changed (" + counted(count, "path") +
+                     ") was discarded");
+      }
+      return;
+    }
+    for (const Change& change : result.changes.changes) {
+      if (change.disposition == Disposition::kCommit) continue;
+      console_.say(
+          (change.disposition == Disposition::kConflict ? "conflict: " : "not committed: ") +
+          printable(change.path) + " (" + change.why + ")");
+    }
+    if (result.quarantine) console_.say("kept in " + *result.quarantine);
+  }
+
+  const RunOptions& options_;
+  Console console_;
+  Judgement judgement_;
+  Store store_;
+  UniqueFd lock_;
+  std::optional<AuditLog> log_;
+  sandbox::KernelSupport kernel_;
+  std::vector<sandbox::LayerReport> layers_;
+  std::string run_id_;
+  sandbox::Workspace workspace_;
+  Remembrance remembrance_;
+  std::optional<Outcome> outcome_;
+};
+
+}  // namespace
+
+int run_session(const RunOptions& options) {
+  Session session(options);
+  const int code = session.run();
+  session.report(code);
+  return code;
+}
+
+}  // namespace mixguard::guard

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/apply.hpp"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include "guard/snapshot/overlay_marks.hpp"
+#include "guard/snapshot/tree.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+using tree::Node;
+
+// These say that the file system is full, broken or read-only, not that this one path is in the
+// way; going on with the next operation would only spread the damage.
+bool concerns_everything(int code) {
+  return code == ENOSPC || code == EDQUOT || code == EIO || code == EROFS || code == ENOMEM ||
+         code == EMFILE || code == ENFILE;
+}
+
+bool lacks_write(mode_t mode) { return S_ISDIR(mode) && (mode & S_IWUSR) == 0; }
+
+// Moving a directory to another parent rewrites its "..", for which it must be writable.
+Result<void> make_movable(int dir, const std::string& name, const std::optional<Node>& node) {
+  if (!node || !lacks_write(node->mode)) return {};
+  return tree::set_mode(dir, name, node->permissions() | S_IWUSR);
+}
+
+// Objects that several operations move away: hard links. The first rename changes the ctime that
+// the second one would judge by.
+std::set<std::uint64_t> shared_inodes(const std::vector<Op>& ops) {
+  std::set<std::uint64_t> seen;
+  std::set<std::uint64_t> shared;
+  for (const Op& op : ops) {
+    if (op.before && !seen.insert(op.before->inode).second) shared.insert(op.before->inode);
+  }
+  return shared;
+}
+
+class Applier {
+ public:
+  Applier(const Field& field, const Journal& journal, bool recovering)
+      : field_(field),
+        journal_(journal),
+        recovering_(recovering),
+        live_(field.project),
+        area_(field.area),
+        shared_(shared_inodes(journal.ops)) {}
+
+  Result<void> carry_out(Op& op) {
+    auto done = op.attributes ? set_attributes(op) : exchange(op);
+    if (done) {
+      op.withheld = *done;
+      return {};
+    }
+    if (concerns_everything(done.error().code)) return propagate(done);
+    op.withheld = done.error().message;
+    return {};
+  }
+
+ private:
+  using Withheld = Result<std::string>;  // why; empty when the operation is done
+
+  // One object operation, seen in both trees.
+  struct Place {
+    std::string name;
+    int live_dir = -1;
+    int area_dir = -1;
+    std::optional<Node> live;
+    std::optional<Node> area;
+  };
+
+  Result<Place> find(const Op& op) {
+    Place place;
+    place.name = tree::split(op.path).name;
+    auto live_dir = live_.of(op.path);
+    if (!live_dir) return propagate(live_dir);
+    auto area_dir = area_.of(op.path);
+    if (!area_dir) return propagate(area_dir);
+    place.live_dir = *live_dir;
+    place.area_dir = *area_dir;
+    auto live = tree::look(place.live_dir, place.name);
+    if (!live) return propagate(live);
+    auto area = tree::look(place.area_dir, place.name);
+    if (!area) return propagate(area);
+    place.live = *live;
+    place.area = *area;
+    return place;
+  }
+
+  Withheld exchange(const Op& op) {
+    auto place = find(op);
+    if (!place) return propagate(place);
+    if (same_object(op.after, place->live)) {
+      if (!op.after && !same_object(op.before, place->area)) return "it was deleted meanwhile";
+      return settle(op, *place);
+    }
+    if (!same_object(op.before, place->live)) return "it was replaced meanwhile";
+    auto changed = changed_meanwhile(op, *place);
+    if (!changed || !changed->empty()) return changed;
+    if (op.after && !same_object(op.after, place->area))
+      return "its other version is not in the store";
+    if (auto moved = move(op, *place); !moved) return propagate(moved);
+    return settle(op, *place);
+  }
+
+  // The object is the expected one; is what it holds as well?
+  Withheld changed_meanwhile(const Op& op, const Place& place) const {
+    if (!op.before) return "";
+    // make_movable() may have moved the ctime of such a one in a run that crashed.
+    const bool lent = recovering_ && lacks_write(op.before->mode);
+    const bool ours = lent || shared_.contains(op.before->inode);
+    if (!ours && place.live->ctime != op.before->ctime) return "it changed meanwhile";
+    if (!recovering_ || !place.live->is_dir()) return "";
+    bool touched = false;
+    const auto look_below = [&](const std::string& path, const Node& node) -> Result<tree::Walk> {
+      touched = touched || (path != op.path && node.ctime >= journal_.intended);
+      return touched ? tree::Walk::kStop : tree::Walk::kOn;
+    };
+    auto walked = tree::walk(field_.project, op.path, look_below);
+    if (!walked) return propagate(walked);
+    return touched ? "something in it changed meanwhile" : "";
+  }
+
+  static Result<void> move(const Op& op, const Place& at) {
+    if (auto live = make_movable(at.live_dir, at.name, at.live); !live) return live;
+    if (op.before && op.after) {
+      if (auto area = make_movable(at.area_dir, at.name, at.area); !area) return area;
+      return tree::rename(at.area_dir, at.name, at.live_dir, at.name, RENAME_EXCHANGE);
+    }
+    if (op.after) {
+      if (auto area = make_movable(at.area_dir, at.name, at.area); !area) return area;
+      return tree::rename(at.area_dir, at.name, at.live_dir, at.name, RENAME_NOREPLACE);
+    }
+    if (at.area && is_whiteout(at.area_dir, at.name, *at.area) &&
+        ::unlinkat(at.area_dir, at.name.c_str(), 0) < 0)
+      return tree::fail_errno("remove the whiteout of", op.path);
+    return tree::rename(at.live_dir, at.name, at.area_dir, at.name, RENAME_NOREPLACE);
+  }
+
+  // What follows the rename; done again when a crash came between.
+  Withheld settle(const Op& op, const Place& at) {
+    if (op.after && lacks_write(op.after->mode)) {
+      if (auto set = tree::set_mode(at.live_dir, at.name, op.after->mode); !set)
+        return propagate(set);
+    }
+    if (op.before && lacks_write(op.before->mode)) {
+      if (auto set = tree::set_mode(at.area_dir, at.name, op.before->mode); !set)
+        return propagate(set);
+    }
+    if (op.touch && op.after) {
+      if (auto touched = touch(op.path); !touched) return propagate(touched);
+    }
+    return "";
+  }
+
+  Result<void> touch(const std::string& top) {
+    tree::Parents parents(field_.project);
+    const auto touch_file = [&](const std::string& path, const Node& node) -> Result<tree::Walk> {
+      if (!node.is_file()) return tree::Walk::kOn;
+      auto dir = parents.of(path);
+      if (!dir) return propagate(dir);
+      auto set = tree::set_mtime(*dir, tree::split(path).name, journal_.touch_time);
+      if (!set) return propagate(set);
+      return tree::Walk::kOn;
+    };
+    return tree::walk(field_.project, top, touch_file);
+  }
+
+  Withheld set_attributes(const Op& op) {
+    const auto& [before, after] = *op.attributes;
+    const std::string name = tree::split(op.path).name;
+    auto dir = live_.of(op.path);
+    if (!dir) return propagate(dir);
+    auto node = tree::look(*dir, name);
+    if (!node) return propagate(node);
+    if (!*node || !(*node)->is_dir()) return "it was replaced meanwhile";
+    const mode_t mode = (*node)->permissions();
+    if (mode != after.mode && mode != before.mode) return "its mode changed meanwhile";
+    if (mode != after.mode) {
+      if (auto set = tree::set_mode(*dir, name, after.mode); !set) return propagate(set);
+    }
+    if (after.mtime && *after.mtime != (*node)->mtime) {
+      if (auto set = tree::set_mtime(*dir, name, *after.mtime); !set) return propagate(set);
+    }
+    return "";
+  }
+
+  const Field& field_;
+  const Journal& journal_;
+  const bool recovering_;
+  tree::Parents live_;
+  tree::Parents area_;
+  const std::set<std::uint64_t> shared_;
+};
+
+Result<void> sync_dirs(int root, const std::set<std::string>& paths) {
+  for (const std::string& path : paths) {
+    auto dir = tree::open_dir(root, path);
+    // A directory that is gone has nothing of ours left to keep.
+    if (!dir && !concerns_everything(dir.error().code)) continue;
+    if (!dir) return propagate(dir);
+    if (auto synced = tree::sync(dir->get(), path); !synced) return synced;
+  }
+  return {};
+}
+
+// Something of that name is there when parts of a directory were set aside before the rest of it.
+Result<void> rename_aside(int from, const std::string& name, int to) {
+  std::string free = name;
+  for (;;) {
+    auto moved = tree::rename(from, name, to, free, RENAME_NOREPLACE);
+    if (moved || moved.error().code != EEXIST) return moved;
+    free += "~";
+  }
+}
+
+// Paths of operations, in path order.
+using OpPaths = std::set<std::string, tree::PathOrder>;
+
+// Moves to the trash what no operation needs, in one directory; returns the directories in it that
+// lead to one.
+Result<std::vector<std::string>> prune_dir(int area, const std::string& path, const OpPaths& needed,
+                                           int trash) {
+  auto dir = tree::open_dir(area, path);
+  if (!dir) return propagate(dir);
+  auto names = tree::list(dir->get(), path);
+  if (!names) return propagate(names);
+  std::vector<std::string> leading;
+  for (const std::string& name : *names) {
+    std::string child = tree::join(path, name);
+    const auto next = needed.lower_bound(child);
+    if (next != needed.end() && *next == child) continue;
+    if (next != needed.end() && tree::is_at_or_below(*next, child)) {
+      leading.push_back(std::move(child));
+    } else if (auto gone = tree::move_to_trash(dir->get(), name, trash); !gone) {
+      return propagate(gone);
+    }
+  }
+  return leading;
+}
+
+std::set<std::string> parents_of(const std::vector<Op>& ops) {
+  std::set<std::string> paths;
+  for (const Op& op : ops) {
+    if (!op.attributes) paths.insert(tree::split(op.path).parent);
+  }
+  return paths;
+}
+
+}  // namespace
+
+Result<void> apply(const Field& field, Journal& journal, bool recovering) {
+  Applier applier(field, journal, recovering);
+  const auto pass = [&](bool attributes) -> Result<void> {
+    for (Op& op : journal.ops) {
+      if (op.attributes.has_value() != attributes) continue;
+      if (auto done = applier.carry_out(op); !done) return done;
+      if (op.withheld.empty() || attributes || journal.kind != RunKind::kTransaction) continue;
+      if (auto kept = set_aside(field.area, field.run, op.path); !kept) return kept;
+    }
+    return {};
+  };
+  if (auto objects = pass(false); !objects) return objects;
+  // Modes and times of directories last: the renames move the times.
+  return pass(true);
+}
+
+Result<void> sync_applied(const Field& field, const std::vector<Op>& ops) {
+  std::set<std::string> live = parents_of(ops);
+  if (live.size() > kManyObjects) return sync_file_system(field.project);
+  if (auto synced = sync_dirs(field.area, live); !synced) return synced;
+  for (const Op& op : ops) {
+    if (op.attributes) live.insert(op.path);
+  }
+  return sync_dirs(field.project, live);
+}
+
+Result<void> sync_area(int area, const std::vector<Op>& ops) {
+  return sync_dirs(area, parents_of(ops));
+}
+
+Result<void> sync_file_system(int fd) {
+  if (::syncfs(fd) < 0) return tree::fail_errno("sync", "the project's file system");
+  return {};
+}
+
+Result<void> set_aside(int area, int run_dir, const std::string& path) {
+  tree::Parents parents(area);
+  auto node = parents.look(path);
+  if (!node) return propagate(node);
+  if (!*node) return {};
+  const tree::SplitPath place = tree::split(path);
+  auto from = parents.of(path);
+  if (!from) return propagate(from);
+  auto home = tree::look_at(*from, place.parent);
+  if (!home) return propagate(home);
+  auto to = tree::make_dirs(run_dir, tree::join("quarantine", place.parent));
+  if (!to) return propagate(to);
+  const bool closed = (home->mode & S_IWUSR) == 0;
+  if (closed && ::fchmod(*from, home->permissions() | S_IWUSR) < 0)
+    return tree::fail_errno("change the mode of", place.parent);
+  if (auto movable = make_movable(*from, place.name, *node); !movable) return movable;
+  if (auto moved = rename_aside(*from, place.name, to->get()); !moved) return moved;
+  if (closed && ::fchmod(*from, home->permissions()) < 0)
+    return tree::fail_errno("change the mode of", place.parent);
+  return tree::set_mtime(*from, "", home->mtime);
+}
+
+Result<void> prune(int area, const std::vector<Op>& ops, int trash) {
+  OpPaths needed;
+  for (const Op& op : ops) {
+    if (!op.attributes && op.withheld.empty()) needed.insert(op.path);
+  }
+  std::vector<std::string> pending = {""};
+  while (!pending.empty()) {
+    const std::string path = std::move(pending.back());
+    pending.pop_back();
+    auto leading = prune_dir(area, path, needed, trash);
+    if (!leading) return propagate(leading);
+    pending.insert(pending.end(), leading->begin(), leading->end());
+  }
+  return {};
+}
+
+}  // namespace mixguard::guard

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Carries out a journal's operations. Each is one rename, so each has happened or has not; which of
+// the two is read off the identities, never remembered.
+
+#include <string>
+#include <vector>
+
+#include "guard/snapshot/journal.hpp"
+#include "policy/result.hpp"
+
+namespace mixguard::guard {
+
+// The two trees between which objects change places, and the run's directory, where what a
+// transaction had to withhold is kept (quarantine/).
+struct Field {
+  int project = -1;
+  int area = -1;
+  int run = -1;
+};
+
+// Sets Op::withheld where an operation could not be carried out. Fails only for what concerns the
+// whole file system.
+Result<void> apply(const Field& field, Journal& journal, bool recovering);
+
+// Makes every directory that the operations touched durable.
+Result<void> sync_applied(const Field& field, const std::vector<Op>& ops);
+
+// Makes the parent directories in the area durable, so that every object is found after a crash.
+Result<void> sync_area(int area, const std::vector<Op>& ops);
+
+// Beyond this many objects one syncfs(2) is cheaper than an fsync(2) each.
+constexpr std::size_t kManyObjects = 500;
+Result<void> sync_file_system(int fd);
+
+// Moves everything that is no operation's other side out of `area`: copies that were no change,
+// whiteouts of what was not deleted, pre-images of what stayed the same.
+Result<void> prune(int area, const std::vector<Op>& ops, int trash);
+
+// Moves the object out of `area` to the same path below runs/ID/quarantine. Nothing there is no
+// error. The directory it comes from keeps its time.
+Result<void> set_aside(int area, int run_dir, const std::string& path);
+
+}  // namespace mixguard::guard

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a run did to the project, path by path, and what becomes of each.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mixguard::guard {
+
+enum class ChangeKind { kCreated, kModified, kDeleted, kMode };
+[[nodiscard]] std::string_view to_string(ChangeKind kind);  // "created", …
+
+enum class Disposition {
+  kCommit,      // the task may write it
+  kQuarantine,  // it may not: kept in the run's quarantine, the project unchanged
+  kConflict,    // the project's own copy changed while the command ran: theirs stays, ours is kept
+                // aside
+};
+
+struct Change {
+  std::string path;  // project-relative, no leading "./"; any bytes
+  ChangeKind kind = ChangeKind::kModified;
+  Disposition disposition = Disposition::kCommit;
+  bool directory = false;
+  std::string why;  // for quarantine and conflict: one clause ("not among what `test` may write")
+};
+
+struct ChangeSet {
+  std::vector<Change> changes;  // in path order
+  [[nodiscard]] bool has(Disposition disposition) const;
+};
+
+}  // namespace mixguard::guard

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/journal.hpp"
+
+#include <array>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "guard/snapshot/json_bytes.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kName = "journal";
+constexpr std::array<std::string_view, 3> kKinds = {"transaction", "rollback", "preimage"};
+constexpr std::array<std::string_view, 5> kStates = {"begun", "captured", "intent", "done",
+                                                     "rolled_back"};
+
+template <typename Enum, std::size_t Size>
+std::string_view name_of(const std::array<std::string_view, Size>& names, Enum value) {
+  return names.at(static_cast<std::size_t>(value));
+}
+
+json to_json(const std::optional<Identity>& identity) {
+  if (!identity) return nullptr;
+  return {identity->inode, identity->born, identity->ctime, identity->mode};
+}
+
+json to_json(const Attributes& attributes) {
+  return {attributes.mode, attributes.mtime ? json(*attributes.mtime) : json()};
+}
+
+json to_json(const std::vector<std::string>& paths) {
+  json array = json::array();
+  for (const std::string& path : paths) array.push_back(bytes_to_json(path));
+  return array;
+}
+
+json to_json(const Op& op) {
+  json object = {{"path", bytes_to_json(op.path)}};
+  if (op.attributes) {
+    object["attributes"] = {to_json(op.attributes->first), to_json(op.attributes->second)};
+  } else {
+    object["before"] = to_json(op.before);
+    object["after"] = to_json(op.after);
+  }
+  if (op.touch) object["touch"] = true;
+  if (!op.withheld.empty()) object["withheld"] = bytes_to_json(op.withheld);
+  return object;
+}
+
+json to_json(const Journal& journal) {
+  json ops = json::array();
+  for (const Op& op : journal.ops) ops.push_back(to_json(op));
+  json outcomes = json::array();
+  for (const auto& [run, state] : journal.outcomes)
+    outcomes.push_back(json::array({run, name_of(kStates, state)}));
+  return {{"version", 1},
+          {"kind", name_of(kKinds, journal.kind)},
+          {"state", name_of(kStates, journal.state)},
+          {"ends_as", name_of(kStates, journal.ends_as)},
+          {"area", journal.area},
+          {"undoes", journal.undoes},
+          {"since", journal.since},
+          {"intended", journal.intended},
+          {"settled", journal.settled},
+          {"touch_time", journal.touch_time},
+          {"hidden", to_json(journal.hidden)},
+          {"roots", to_json(journal.roots)},
+          {"ops", std::move(ops)},
+          {"outcomes", std::move(outcomes)}};
+}
+
+// Reads members of one object and remembers whether all of them were there and of their type, so
+// that nothing here throws and one check at the end suffices.
+class Reader {
+ public:
+  const json& member(const json& object, const std::string& key) {
+    static const json kNothing;
+    if (object.is_object() && object.contains(key)) return object[key];
+    good_ = false;
+    return kNothing;
+  }
+  const json& item(const json& array, std::size_t index) {
+    static const json kNothing;
+    if (array.is_array() && index < array.size()) return array[index];
+    good_ = false;
+    return kNothing;
+  }
+  template <typename Integer>
+  Integer integer(const json& value) {
+    if (value.is_number_integer()) return value.get<Integer>();
+    good_ = false;
+    return 0;
+  }
+  std::string bytes(const json& value) {
+    auto text = bytes_from_json(value);
+    if (!text) good_ = false;
+    return text.value_or("");
+  }
+  template <typename Enum, std::size_t Size>
+  Enum named(const std::array<std::string_view, Size>& names, const json& value) {
+    const std::string name = bytes(value);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names.at(i) == name) return static_cast<Enum>(i);
+    }
+    good_ = false;
+    return Enum{};
+  }
+  void reject() { good_ = false; }
+  [[nodiscard]] bool good() const { return good_; }
+
+ private:
+  bool good_ = true;
+};
+
+std::optional<Identity> read_identity(Reader& reader, const json& value) {
+  if (value.is_null()) return std::nullopt;
+  Identity identity;
+  identity.inode = reader.integer<std::uint64_t>(reader.item(value, 0));
+  identity.born = reader.integer<std::int64_t>(reader.item(value, 1));
+  identity.ctime = reader.integer<std::int64_t>(reader.item(value, 2));
+  identity.mode = reader.integer<mode_t>(reader.item(value, 3));
+  return identity;
+}
+
+Attributes read_attributes(Reader& reader, const json& value) {
+  Attributes attributes;
+  attributes.mode = reader.integer<mode_t>(reader.item(value, 0));
+  const json& mtime = reader.item(value, 1);
+  if (!mtime.is_null()) attributes.mtime = reader.integer<std::int64_t>(mtime);
+  return attributes;
+}
+
+Op read_op(Reader& reader, const json& value) {
+  Op op;
+  op.path = reader.bytes(reader.member(value, "path"));
+  if (value.is_object() && value.contains("attributes")) {
+    const json& pair = value["attributes"];
+    op.attributes.emplace(read_attributes(reader, reader.item(pair, 0)),
+                          read_attributes(reader, reader.item(pair, 1)));
+  } else {
+    op.before = read_identity(reader, reader.member(value, "before"));
+    op.after = read_identity(reader, reader.member(value, "after"));
+    if (!op.before && !op.after) reader.reject();
+  }
+  op.touch = value.is_object() && value.contains("touch");
+  if (value.is_object() && value.contains("withheld"))
+    op.withheld = reader.bytes(value["withheld"]);
+  return op;
+}
+
+std::vector<std::string> read_paths(Reader& reader, const json& array) {
+  std::vector<std::string> paths;
+  for (const json& value : array) paths.push_back(reader.bytes(value));
+  return paths;
+}
+
+std::optional<Journal> from_json(const json& document) {
+  Reader reader;
+  const auto member = [&](const char* key) -> const json& { return reader.member(document, key); };
+  Journal journal;
+  journal.kind = reader.named<RunKind>(kKinds, member("kind"));
+  journal.state = reader.named<RunState>(kStates, member("state"));
+  journal.ends_as = reader.named<RunState>(kStates, member("ends_as"));
+  journal.area = reader.bytes(member("area"));
+  journal.undoes = reader.bytes(member("undoes"));
+  journal.since = reader.integer<std::int64_t>(member("since"));
+  journal.intended = reader.integer<std::int64_t>(member("intended"));
+  journal.settled = reader.integer<std::int64_t>(member("settled"));
+  journal.touch_time = reader.integer<std::int64_t>(member("touch_time"));
+  journal.hidden = read_paths(reader, member("hidden"));
+  journal.roots = read_paths(reader, member("roots"));
+  for (const json& value : member("ops")) journal.ops.push_back(read_op(reader, value));
+  for (const json& value : member("outcomes")) {
+    journal.outcomes.emplace_back(reader.bytes(reader.item(value, 0)),
+                                  reader.named<RunState>(kStates, reader.item(value, 1)));
+  }
+  if (!reader.good() || reader.integer<int>(member("version")) != 1) return std::nullopt;
+  return journal;
+}
+
+}  // namespace
+
+bool same_object(const std::optional<Identity>& identity, const std::optional<tree::Node>& node) {
+  if (!identity || !node) return !identity && !node;
+  return identity->is(*node);
+}
+
+Change change_of(const Op& op) {
+  Change change;
+  change.path = op.path;
+  change.directory = op.attributes || S_ISDIR(op.after ? op.after->mode : op.before->mode);
+  if (op.attributes) {
+    change.kind = ChangeKind::kMode;
+  } else if (!op.before) {
+    change.kind = ChangeKind::kCreated;
+  } else if (!op.after) {
+    change.kind = ChangeKind::kDeleted;
+  }
+  return change;
+}
+
+Result<std::optional<Journal>> load_journal(int run_dir, const std::string& run_id) {
+  auto text = tree::read_file(run_dir, kName);
+  if (!text && text.error().code == ENOENT) return std::optional<Journal>();
+  if (!text) return propagate(text);
+  if (text->empty()) return std::optional<Journal>();
+  const auto document = unsealed(*text);
+  auto journal = document ? from_json(*document) : std::nullopt;
+  if (!journal) return fail("read the journal of run " + run_id + ": it is damaged", EBADMSG);
+  return journal;
+}
+
+Result<void> save_journal(int run_dir, const Journal& journal, bool durable) {
+  return tree::write_file(run_dir, kName, sealed(to_json(journal)), durable);
+}
+
+}  // namespace mixguard::guard

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a run is about to do to the project and how far it is: one file a run, replaced as a whole,
+// carrying its own SHA-256. A run goes begun → intent → done → rolled back; one that keeps
+// pre-images goes begun → captured first.
+//
+// Before "intent" nothing of the project has changed and the run can be dropped; from "intent" on
+// its operations are carried out, by this process or by recover(). An operation says what must lie
+// at a path before and after it, by identity, so that it is visible whether it was done: carrying
+// the list out twice does the same as once.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "guard/snapshot/change.hpp"
+#include "guard/snapshot/tree.hpp"
+#include "policy/result.hpp"
+
+namespace mixguard::guard {
+
+// What tells one object of a file system from another. Inode numbers are used again, birth times
+// tell those apart; device numbers change with the next boot and all objects of a run are on one
+// file system, so the device is no part of it.
+struct Identity {
+  std::uint64_t inode = 0;
+  std::int64_t born = 0;
+  std::int64_t ctime = 0;  // no part of the identity: changes with every rename
+  mode_t mode = 0;         // likewise
+
+  Identity() = default;
+  explicit Identity(const tree::Node& node)
+      : inode(node.inode), born(node.born), ctime(node.ctime), mode(node.mode) {}
+  [[nodiscard]] bool is(const tree::Node& node) const {
+    return inode == node.inode && born == node.born;
+  }
+};
+[[nodiscard]] bool same_object(const std::optional<Identity>& identity,
+                               const std::optional<tree::Node>& node);
+
+// The part of a directory that changes without changing its entries.
+struct Attributes {
+  mode_t mode = 0;                    // permission bits
+  std::optional<std::int64_t> mtime;  // nothing: left alone
+};
+
+struct Op {
+  std::string path;
+  // The object at the path in the project, before and after; nothing when none lies there. The
+  // other one of the two lies at the same path in the area.
+  std::optional<Identity> before;
+  std::optional<Identity> after;
+  // Set for a directory that stays where it is.
+  std::optional<std::pair<Attributes, Attributes>> attributes;
+  bool touch = false;  // regular files that come to the project get the time `Journal::touch_time`
+  std::string withheld;  // why it was not carried out; empty when it was
+};
+
+// What carrying the operation out changes, as seen from the project.
+[[nodiscard]] Change change_of(const Op& op);
+
+enum class RunKind { kTransaction, kRollback, kPreimage };
+enum class RunState { kBegun, kCaptured, kIntent, kDone, kRolledBack };
+
+struct Journal {
+  RunKind kind = RunKind::kTransaction;
+  RunState state = RunState::kBegun;
+  RunState ends_as = RunState::kDone;  // once all is carried out
+  std::string area;                 // below runs/: the tree with the other side of every operation
+  std::string undoes;               // a rollback: the run that it undoes
+  std::int64_t since = 0;           // tree::moment() when the run began
+  std::int64_t intended = 0;        // … when its intent was written
+  std::int64_t settled = 0;         // … when all was applied: what is newer was edited since
+  std::int64_t touch_time = 0;      // for Op::touch
+  std::vector<std::string> hidden;  // whiteouts that were put into upper/, not by the command
+  std::vector<std::string> roots;   // pre-images: what was captured
+  std::vector<Op> ops;
+  std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done
+};
+
+// Nothing when there is no journal, or an empty one (a power cut before anything was synced). A
+// journal that does not match its own digest is an Error.
+Result<std::optional<Journal>> load_journal(int run_dir, const std::string& run_id);
+Result<void> save_journal(int run_dir, const Journal& journal, bool durable);
+
+}  // namespace mixguard::guard

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/run.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "guard/snapshot/apply.hpp"
+#include "guard/snapshot/tree.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+using sandbox::UniqueFd;
+using tree::fail_errno;
+
+// Ids name directories of the store; what is no plain name cannot be one.
+bool plausible(const std::string& run_id) {
+  return !run_id.empty() && run_id.size() <= 64 &&
+         std::all_of(run_id.begin(), run_id.end(), [](char byte) {
+           return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte == '-';
+         });
+}
+
+Result<UniqueFd> reopen(int dir, const std::string& object) {
+  UniqueFd fd(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return fail_errno("open", object);
+  return fd;
+}
+
+Result<UniqueFd> store_dir(const Run& run, const char* name) {
+  return tree::open_dir(run.store.get(), name);
+}
+
+Result<void> sync_store_dir(const Run& run, const char* name) {
+  auto dir = store_dir(run, name);
+  if (!dir) return propagate(dir);
+  return tree::sync(dir->get(), name);
+}
+
+Result<void> mark_active(const Store& store, const std::string& run_id) {
+  auto active = tree::open_dir(store.fd(), "active");
+  if (!active) return propagate(active);
+  const UniqueFd marker(
+      ::openat(active->get(), run_id.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!marker) return fail_errno("make", "active/" + run_id);
+  return {};
+}
+
+Result<void> mark_ended(int store, const std::string& run_id) {
+  auto active = tree::open_dir(store, "active");
+  if (!active) return propagate(active);
+  if (::unlinkat(active->get(), run_id.c_str(), 0) < 0 && errno != ENOENT)
+    return fail_errno("remove", "active/" + run_id);
+  return {};
+}
+
+Result<void> write_outcomes(const Run& run, const Journal& journal) {
+  for (const auto& [id, state] : journal.outcomes) {
+    auto dir = tree::open_dir(run.store.get(), "runs/" + id);
+    if (!dir) return propagate(dir);
+    auto other = load_journal(dir->get(), id);
+    if (!other) return propagate(other);
+    if (!*other || (*other)->state == state) continue;
+    (*other)->state = state;
+    if (auto saved = save_journal(dir->get(), **other, true); !saved) return saved;
+  }
+  return {};
+}
+
+Result<UniqueFd> open_run_dir(const Store& store, const std::string& run_id) {
+  if (!plausible(run_id)) return fail("open run " + run_id + ": no such run", ENOENT);
+  auto dir = tree::open_dir(store.fd(), "runs/" + run_id);
+  if (!dir && dir.error().code == ENOENT)
+    return fail("open run " + run_id + ": no such run", ENOENT);
+  return dir;
+}
+
+}  // namespace
+
+Result<Run> make_run(const Store& store, const std::string& run_id) {
+  if (!plausible(run_id)) return fail("make run " + run_id + ": not a run id", EINVAL);
+  auto runs = tree::open_dir(store.fd(), "runs");
+  if (!runs) return propagate(runs);
+  // The mark first: recover() finds runs by it.
+  if (auto marked = mark_active(store, run_id); !marked) return propagate(marked);
+  if (::mkdirat(runs->get(), run_id.c_str(), 0700) < 0) return fail_errno("make", "runs/" + run_id);
+  return hold_run(store, run_id);
+}
+
+Result<Run> hold_run(const Store& store, const std::string& run_id) {
+  auto dir = open_run_dir(store, run_id);
+  if (!dir) return propagate(dir);
+  Run run{run_id, store.run_path(run_id), {}, {}, std::move(*dir)};
+  if (::flock(run.dir.get(), LOCK_EX | LOCK_NB) < 0) return fail_errno("hold run", run_id);
+  auto store_fd = reopen(store.fd(), store.path());
+  if (!store_fd) return propagate(store_fd);
+  run.store = std::move(*store_fd);
+  auto project = reopen(store.project_fd(), store.project_root());
+  if (!project) return propagate(project);
+  run.project = std::move(*project);
+  return run;
+}
+
+Result<Journal> read_journal(const Store& store, const std::string& run_id) {
+  auto dir = open_run_dir(store, run_id);
+  if (!dir) return propagate(dir);
+  auto journal = load_journal(dir->get(), run_id);
+  if (!journal) return propagate(journal);
+  return journal->value_or(Journal{});
+}
+
+Result<void> discard_run(Run& run) {
+  auto runs = store_dir(run, "runs");
+  if (!runs) return propagate(runs);
+  auto bin = store_dir(run, "trash");
+  if (!bin) return propagate(bin);
+  if (auto moved = tree::move_to_trash(runs->get(), run.id, bin->get()); !moved) return moved;
+  if (auto emptied = tree::empty_trash(bin->get()); !emptied) return emptied;
+  // The mark goes last: until then recover() would try again.
+  return mark_ended(run.store.get(), run.id);
+}
+
+Result<void> forget_run(const Store& store, const std::string& run_id) {
+  return mark_ended(store.fd(), run_id);
+}
+
+Result<void> record(Run& run, const Journal& journal) {
+  for (const char* name : {"runs", "active"}) {
+    if (auto synced = sync_store_dir(run, name); !synced) return synced;
+  }
+  return save_journal(run.dir.get(), journal, true);
+}
+
+Result<void> write_intent(Run& run, Journal& journal) {
+  auto now = tree::moment(run.dir.get());
+  if (!now) return propagate(now);
+  journal.intended = *now;
+  journal.state = RunState::kIntent;
+  return record(run, journal);
+}
+
+Result<void> carry_out(Run& run, Journal& journal, bool recovering) {
+  auto area = tree::open_dir(run.store.get(), "runs/" + journal.area);
+  if (!area) return propagate(area);
+  const Field field{run.project.get(), area->get(), run.dir.get()};
+  if (auto applied = apply(field, journal, recovering); !applied) return applied;
+  if (auto synced = sync_applied(field, journal.ops); !synced) return synced;
+  if (auto written = write_outcomes(run, journal); !written) return written;
+  return close_journal(run, journal);
+}
+
+Result<void> close_journal(Run& run, Journal& journal) {
+  auto now = tree::moment(run.dir.get());
+  if (!now) return propagate(now);
+  journal.settled = *now;
+  journal.state = journal.ends_as;
+  if (auto saved = save_journal(run.dir.get(), journal, true); !saved) return saved;
+  return tidy(run, journal);
+}
+
+Result<void> tidy(Run& run, const Journal& journal) {
+  auto bin = store_dir(run, "trash");
+  if (!bin) return propagate(bin);
+  // A rollback's area belongs to the run that it undoes.
+  if (journal.area.starts_with(run.id + "/")) {
+    auto area = tree::open_dir(run.store.get(), "runs/" + journal.area);
+    if (!area) return propagate(area);
+    if (auto pruned = prune(area->get(), journal.ops, bin->get()); !pruned) return pruned;
+  }
+  if (auto gone = tree::move_to_trash(run.dir.get(), "work", bin->get()); !gone) return gone;
+  if (auto emptied = tree::empty_trash(bin->get()); !emptied) return emptied;
+  return mark_ended(run.store.get(), run.id);
+}
+
+}  // namespace mixguard::guard

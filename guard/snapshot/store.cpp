@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/store.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <optional>
+#include <string_view>
+
+#include "guard/snapshot/digest.hpp"
+#include "guard/snapshot/tree.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+using sandbox::UniqueFd;
+using tree::fail_errno;
+
+constexpr const char* kName = ".mixguard";
+
+// The store's directory, when it is there and can be relied on.
+Result<UniqueFd> adopt(int parent, const std::string& name, const std::string& path) {
+  UniqueFd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd && (errno == ELOOP || errno == ENOTDIR))
+    return fail("open " + path + ": it is not a directory, and a store must be one", ENOTDIR);
+  if (!fd) return fail_errno("open", path);
+  struct stat info{};
+  if (::fstat(fd.get(), &info) < 0) return fail_errno("look at", path);
+  if (info.st_uid != ::geteuid())
+    return fail("open " + path + ": it belongs to another user", EPERM);
+  if ((info.st_mode & 077) != 0 && ::fchmod(fd.get(), 0700) < 0)
+    return fail_errno("change the mode of", path);
+  return fd;
+}
+
+Result<void> ensure_dir(int parent, const char* name) {
+  if (::mkdirat(parent, name, 0700) < 0 && errno != EEXIST) return fail_errno("make", name);
+  auto dir = tree::open_dir(parent, name);
+  if (!dir) return propagate(dir);
+  return {};
+}
+
+Result<void> furnish(int store) {
+  for (const char* name : {"runs", "active", "trash"}) {
+    if (auto made = ensure_dir(store, name); !made) return made;
+  }
+  auto ignore = tree::look(store, ".gitignore");
+  if (!ignore) return propagate(ignore);
+  if (*ignore) return {};
+  return tree::write_file(store, ".gitignore", "*\n", false);
+}
+
+// Where the store goes when it cannot be in the project; the path is made by make_fallback().
+Result<std::string> fallback_path(const std::string& project_root) {
+  const std::string key = sha256_hex(project_root).substr(0, 16);
+  const char* state = std::getenv("XDG_STATE_HOME");
+  if (state != nullptr && state[0] == '/') return std::string(state) + "/mixguard/" + key;
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && home[0] == '/') return std::string(home) + "/.local/state/mixguard/" + key;
+  return fail(
+      "no place for the record: the project cannot be written and neither XDG_STATE_HOME nor HOME "
+      "is set",
+      ENOENT);
+}
+
+// Makes every missing directory above the store; those may well be symlinks, they are the user's.
+Result<void> make_above(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    const std::string above = path.substr(0, slash);
+    if (::mkdir(above.c_str(), 0700) < 0 && errno != EEXIST) return fail_errno("make", above);
+  }
+  return {};
+}
+
+bool writable(int dir) { return ::faccessat(dir, ".", W_OK | X_OK, AT_EACCESS) == 0; }
+
+}  // namespace
+
+Result<Store> Store::locate(const std::string& project_root, bool make) {
+  Store store;
+  store.project_root_ = project_root;
+  store.project_.reset(
+      ::open(project_root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!store.project_) return fail_errno("open", project_root);
+  auto attached = store.attach_inside(make);
+  if (!attached) return propagate(attached);
+  if (!*attached) attached = store.attach_outside(make);
+  if (!attached) return propagate(attached);
+  if (*attached && make) {
+    if (auto furnished = furnish(store.fd()); !furnished) return propagate(furnished);
+  }
+  return store;
+}
+
+Result<bool> Store::attach_inside(bool make) {
+  const std::string path = project_root_ + "/" + kName;
+  auto present = tree::look(project_.get(), kName);
+  if (!present) return propagate(present);
+  if (!*present) {
+    if (!make || !writable(project_.get())) return false;
+    if (::mkdirat(project_.get(), kName, 0700) < 0 && errno != EEXIST)
+      return fail_errno("make", path);
+  }
+  auto dir = adopt(project_.get(), kName, path);
+  if (!dir) return propagate(dir);
+  if (make && !writable(dir->get())) return false;
+  return settle(std::move(*dir), path, true);
+}
+
+Result<bool> Store::attach_outside(bool make) {
+  auto path = fallback_path(project_root_);
+  if (!path && !make) return false;
+  if (!path) return propagate(path);
+  if (make) {
+    if (auto made = make_above(*path); !made) return propagate(made);
+    if (::mkdir(path->c_str(), 0700) < 0 && errno != EEXIST) return fail_errno("make", *path);
+  }
+  auto dir = adopt(AT_FDCWD, *path, *path);
+  if (!dir && !make && dir.error().code == ENOENT) return false;
+  if (!dir) return propagate(dir);
+  return settle(std::move(*dir), *path, false);
+}
+
+Result<bool> Store::settle(UniqueFd readable, const std::string& path, bool inside) {
+  dir_.reset(::openat(readable.get(), ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!dir_) return fail_errno("open", path);
+  path_ = path;
+  inside_project_ = inside;
+  return true;
+}
+
+Result<Store> Store::open(const std::string& project_root) { return locate(project_root, true); }
+
+Result<Store> Store::open_existing(const std::string& project_root) {
+  return locate(project_root, false);
+}
+
+Result<Store> Store::open_without_project() {
+  Store store;
+  auto attached = store.attach_outside(true);
+  if (!attached) return propagate(attached);
+  if (auto furnished = furnish(store.fd()); !furnished) return propagate(furnished);
+  store.project_.reset(
+      ::open(store.path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!store.project_) return fail_errno("open", store.path_);
+  return store;
+}
+
+Result<UniqueFd> Store::lock(const std::function<void()>& on_wait) const {
+  UniqueFd fd(::openat(dir_.get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno("open", path_ + "/lock");
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno != EWOULDBLOCK) return fail_errno("lock", path_ + "/lock");
+  if (on_wait) on_wait();
+  // A signal ends the wait: whoever handles it decides whether to try again.
+  if (::flock(fd.get(), LOCK_EX) < 0) return fail_errno("lock", path_ + "/lock");
+  return fd;
+}
+
+Result<std::vector<std::string>> Store::runs() const {
+  auto dir = tree::open_dir(dir_.get(), "runs");
+  if (!dir && dir.error().code == ENOENT) return std::vector<std::string>();
+  if (!dir) return propagate(dir);
+  auto names = tree::list(dir->get(), path_ + "/runs");
+  if (names) std::sort(names->begin(), names->end());
+  return names;
+}
+
+std::string new_run_id() {
+  // 13 digits of microseconds and 13 of chance, five bits each, most significant first.
+  constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  std::uint64_t time = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+                       static_cast<std::uint64_t>(now.tv_nsec) / 1'000;
+  std::array<unsigned char, 13> chance{};
+  // Never short and never failing for this few bytes (getrandom(2)).
+  [[maybe_unused]] const ssize_t count = ::getrandom(chance.data(), chance.size(), 0);
+  std::string id(26, '0');
+  for (std::size_t i = 13; i-- > 0; time >>= 5) id[i] = kDigits[time & 31];
+  for (std::size_t i = 0; i < 13; ++i) id[13 + i] = kDigits[chance[i] & 31];
+  return id;
+}
+
+}  // namespace mixguard::guard
