@@ -15,7 +15,13 @@
 namespace mixguard::test {
 namespace {
 
-const std::string kProbe = MIXGUARD_TEST_BINARIES "/probe";
+// The suite run as another user has its binaries elsewhere.
+std::string probe_path() {
+  const char* directory = std::getenv("MIXGUARD_TEST_BINARIES");
+  return std::string(directory != nullptr ? directory : MIXGUARD_TEST_BINARIES) + "/probe";
+}
+
+const std::string kProbe = probe_path();
 
 // Standard output into a file while `action` runs: the sandbox passes descriptors on, it does not
 // capture.

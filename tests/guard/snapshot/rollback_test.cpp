@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/rollback.hpp"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+
+#include "guard/snapshot/journal.hpp"
+#include "guard/snapshot/run.hpp"
+#include "tests/guard/snapshot/project_fixture.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::lines;
+using testing::Project;
+using testing::run;
+using testing::write_file;
+using Lines = std::vector<std::string>;
+
+const Lines kAll = {"**"};
+
+void every_kind_of_change() {
+  write_file("lib/a.ex", "new");
+  write_file("lib/b.ex", "created");
+  fs::remove("lib/gone.ex");
+  fs::rename("lib/moved.ex", "lib/there.ex");
+  ::chmod("bin", 0700);
+  fs::remove_all("deps/a");
+  write_file("deps/a/other.ex", "other");
+  fs::remove_all("tmp");
+  fs::remove("link");
+  fs::create_symlink("lib/b.ex", "link");
+  write_file("new/dir/x", "x");
+  ::chmod("new/dir", 0500);
+}
+
+void fill(const Project& project) {
+  project.write("lib/a.ex", "old");
+  project.write("lib/gone.ex", "bye");
+  project.write("lib/moved.ex", "moved");
+  project.write("bin/tool", "#!");
+  project.write("deps/a/lib/a.ex", "a");
+  project.write("deps/a/mix.exs", "m");
+  project.write("tmp/sub/x", "x");
+  ::chmod(project.at("tmp/sub").c_str(), 0500);
+  fs::create_symlink("lib/a.ex", project.at("link"));
+}
+
+RollbackReport undo(const Store& store, const std::string& run_id,
+                    const RollbackOptions& options = {}) {
+  auto report = rollback(store, run_id, options);
+  if (!report) FAIL(report.error().message);
+  return std::move(*report);
+}
+
+TEST_CASE("a rollback brings back exactly what was, and can be rolled back itself") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto before = project.state();
+  const auto done = run(store, kAll, every_kind_of_change);
+  const auto after = project.state();
+  REQUIRE(before != after);
+
+  const auto first = undo(store, done.run_id);
+  CHECK(project.state() == before);
+  CHECK(first.skipped.empty());
+  CHECK(lines(first.undone) == Lines{"mode bin", "modified deps/a", "modified lib/a.ex",
+                                     "deleted lib/b.ex", "created lib/gone.ex",
+                                     "created lib/moved.ex", "deleted lib/there.ex",
+                                     "modified link", "deleted new", "created tmp"});
+  const auto second = undo(store, first.undo_id);
+  CHECK(project.state() == after);
+  const auto third = undo(store, second.undo_id);
+  CHECK(project.state() == before);
+  undo(store, third.undo_id);
+  CHECK(project.state() == after);
+  undo(store, "last");
+  CHECK(project.state() == before);
+  CHECK(testing::overlay_residue(project.root()).empty());
+}
+
+TEST_CASE("the last run is undone, then the one before, and rollbacks do not count") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("a", "0");
+  const Store store = project.store();
+  const auto start = project.state();
+  run(store, kAll, [] { write_file("a", "1"), write_file("d/x", "1"); });
+  const auto one = project.state();
+  run(store, kAll, [] { write_file("a", "2"), write_file("d/y", "2"), fs::remove("d/x"); });
+  const auto two = project.state();
+  run(store, kAll, [] { write_file("a", "3"), fs::remove_all("d"); });
+  undo(store, "last");
+  CHECK(project.state() == two);
+  undo(store, "last");
+  CHECK(project.state() == one);
+  const auto report = undo(store, "last");
+  CHECK(report.skipped.empty());
+  CHECK(project.state() == start);
+  const auto none = rollback(store, "last", {});
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == ENOENT);
+}
+
+TEST_CASE("a path that somebody changed since is kept and listed") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  for (const char* name : {"edited", "replaced", "deleted", "plain"}) project.write(name, "old");
+  const Store store = project.store();
+  const auto done = run(store, kAll, [] {
+    for (const char* name : {"edited", "replaced", "deleted", "plain"}) write_file(name, "new");
+    write_file("dir/x", "x");
+    write_file("created", "c");
+  });
+  project.write("edited", "mine");
+  project.write("tmp", "mine");
+  fs::rename(project.at("tmp"), project.at("replaced"));
+  fs::remove(project.at("deleted"));
+  project.write("dir/mine", "mine");
+  project.write("created", "mine");
+  SECTION("without force") {
+    const auto report = undo(store, done.run_id);
+    CHECK(report.skipped == Lines{"created", "deleted", "dir", "edited", "replaced"});
+    CHECK(lines(report.undone) == Lines{"modified plain"});
+    CHECK(project.read("plain") == "old");
+    CHECK(project.read("edited") == "mine");
+    CHECK(project.read("dir/mine") == "mine");
+  }
+  SECTION("with force, and their version can be had back") {
+    const auto mine = project.state();
+    RollbackOptions force;
+    force.force = true;
+    const auto report = undo(store, done.run_id, force);
+    CHECK(report.skipped.empty());
+    CHECK(project.read("edited") == "old");
+    CHECK(project.read("deleted") == "old");
+    CHECK_FALSE(project.has("dir"));
+    CHECK_FALSE(project.has("created"));
+    undo(store, report.undo_id);
+    CHECK(project.state() == mine);
+  }
+}
+
+TEST_CASE("a later run's change is somebody's change") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("a", "0");
+  const Store store = project.store();
+  const auto first = run(store, kAll, [] { write_file("a", "1"), write_file("d/x", "1"); });
+  run(store, kAll, [] { write_file("a", "2"), write_file("d/y", "2"); });
+  const auto before = project.state();
+  const auto report = undo(store, first.run_id);
+  CHECK(report.skipped == Lines{"a", "d"});
+  CHECK(project.state() == before);
+}
+
+TEST_CASE("a dry run tells and does nothing") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("a", "0");
+  const Store store = project.store();
+  const auto done = run(store, kAll, [] { write_file("a", "1"); });
+  const auto before = project.state();
+  RollbackOptions dry;
+  dry.dry_run = true;
+  const auto report = undo(store, "last", dry);
+  CHECK(report.run_id == done.run_id);
+  CHECK(report.undo_id.empty());
+  CHECK(lines(report.undone) == Lines{"modified a"});
+  CHECK(project.state() == before);
+  CHECK(store.runs()->size() == 1);
+}
+
+TEST_CASE("only the paths asked for are undone, and their sources are new to Mix") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("lib/a.ex", "old");
+  project.write("lib/b.ex", "old");
+  project.write("_build/x.beam", "old");
+  project.write("deps/d/x.ex", "old");
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(5);
+  for (const char* name : {"lib/a.ex", "_build/x.beam", "deps/d/x.ex"})
+    fs::last_write_time(project.at(name), long_ago);
+  const Store store = project.store();
+  const auto done = run(store, kAll, [] {
+    for (const char* name : {"lib/a.ex", "lib/b.ex", "_build/x.beam", "deps/d/x.ex"})
+      write_file(name, "new");
+    write_file("new/y", "y");
+  });
+  const auto committed = fs::last_write_time(project.at("lib/b.ex"));
+  RollbackOptions options;
+  options.paths = {"lib/a.ex", "_build", "deps"};
+  const auto report = undo(store, done.run_id, options);
+  CHECK(lines(report.undone) ==
+        Lines{"modified _build/x.beam", "modified deps/d/x.ex", "modified lib/a.ex"});
+  CHECK(project.read("lib/a.ex") == "old");
+  CHECK(project.read("lib/b.ex") == "new");
+  CHECK(fs::last_write_time(project.at("lib/a.ex")) > committed);
+  CHECK(fs::last_write_time(project.at("_build/x.beam")) == long_ago);
+  CHECK(fs::last_write_time(project.at("deps/d/x.ex")) == long_ago);
+  SECTION("the rest can follow") {
+    const auto rest = undo(store, "last");
+    CHECK(lines(rest.undone) == Lines{"modified lib/b.ex", "deleted new"});
+    CHECK_FALSE(rollback(store, done.run_id, {}));
+  }
+  SECTION("part of a directory that came as a whole is refused") {
+    options.paths = {"new/y"};
+    const auto refused = rollback(store, done.run_id, options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("as a whole") != std::string::npos);
+    options.paths = {"nothing/there"};
+    CHECK_FALSE(rollback(store, done.run_id, options));
+  }
+}
+
+TEST_CASE("a run that does not exist, or never committed, is refused") {
+  Project project;
+  const Store store = project.store();
+  for (const char* id : {"last", "nosuchrun", "../../etc", ""})
+    CHECK_FALSE(rollback(store, id, {}));
+  auto transaction = Transaction::begin(store, new_run_id(), {});
+  REQUIRE(transaction);
+  CHECK_FALSE(rollback(store, store.runs()->front(), {}));
+}
+
+TEST_CASE("a damaged journal is reported and never used") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("a", "0");
+  const Store store = project.store();
+  const auto done = run(store, kAll, [] { write_file("a", "1"); });
+  const std::string path = store.run_path(done.run_id) + "/journal";
+  std::string text = testing::read_file(path);
+  text.replace(text.find("transaction"), 4, "xxxx");
+  write_file(path, text);
+  const auto report = rollback(store, done.run_id, {});
+  REQUIRE_FALSE(report);
+  CHECK(report.error().message.find("damaged") != std::string::npos);
+  CHECK(project.read("a") == "1");
+}
+
+TEST_CASE("recovery drops a run that had not begun to commit, unless its owner lives") {
+  Project project;
+  project.write("a", "0");
+  const Store store = project.store();
+  const auto before = project.state();
+  const std::string id = new_run_id();
+  {
+    auto transaction = Transaction::begin(store, id, {"a"});
+    REQUIRE(transaction);
+    write_file(transaction->upper() + "/closed/x", "x");
+    fs::permissions(transaction->upper() + "/closed", fs::perms::none);
+    const auto none = recover(store);
+    REQUIRE(none);
+    CHECK(none->empty());
+    CHECK(store.runs()->size() == 1);
+  }
+  const auto done = recover(store);
+  REQUIRE(done);
+  REQUIRE(done->size() == 1);
+  CHECK(done->front().run_id == id);
+  CHECK(done->front().outcome == Recovery::Outcome::kDiscarded);
+  CHECK(store.runs()->empty());
+  CHECK(project.state() == before);
+  CHECK(recover(store)->empty());
+}
+
+TEST_CASE("recovery keeps what somebody did after the crash") {
+  Project project;
+  project.write("a", "old");
+  project.write("b", "old");
+  const Store store = project.store();
+  const std::string id = new_run_id();
+  {
+    auto held = make_run(store, id);
+    REQUIRE(held);
+    write_file(held->path + "/upper/a", "new");
+    write_file(held->path + "/upper/b", "new");
+    Journal journal;
+    journal.area = id + "/upper";
+    for (const char* name : {"a", "b"}) {
+      Op op;
+      op.path = name;
+      op.before.emplace(**tree::Parents(store.project_fd()).look(name));
+      op.after.emplace(**tree::Parents(held->dir.get()).look(std::string("upper/") + name));
+      journal.ops.push_back(op);
+    }
+    REQUIRE(write_intent(*held, journal));
+  }
+  project.write("a", "after the crash");
+  const auto done = recover(store);
+  REQUIRE(done);
+  REQUIRE(done->size() == 1);
+  CHECK(done->front().outcome == Recovery::Outcome::kRolledForward);
+  CHECK(project.read("a") == "after the crash");
+  CHECK(project.read("b") == "new");
+  CHECK(testing::read_file(store.run_path(id) + "/quarantine/a") == "new");
+}
+
+}  // namespace
+}  // namespace mixguard::guard

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing, builds, and runs every test; the last line counts them. Usage: tests/run.sh [PATTERN]
+# PATTERN picks test groups by name (policy, sandbox, guard, e2e…).
+set -uo pipefail
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+cd "$root" || exit 1
+pattern=${1:-.}
+passed=0 failed=0 skipped=0
+
+step() { printf '== %s\n' "$*"; }
+die() { echo "error: $*" >&2; echo "$passed passed, $((failed + 1)) failed, $skipped skipped"; exit 1; }
+
+# count NAME FILE: adds up what a group printed. Catch and the scripts close on different lines.
+count() {
+  local p f s
+  p=$(sed -nE 's/^All tests passed \(.* in ([0-9]+) test cases?\)$/\1/p; s/^test cases: .*\| +([0-9]+) passed.*/\1/p; s/^([0-9]+) passed, .*/\1/p' "$2" | tail -n 1)
+  f=$(sed -nE 's/^test cases: .*\| +([0-9]+) failed.*/\1/p; s/^[0-9]+ passed, ([0-9]+) failed.*/\1/p' "$2" | tail -n 1)
+  s=$(grep -cE '^ *(skipped,|SKIP)' "$2")
+  passed=$((passed + ${p:-0})); failed=$((failed + ${f:-0})); skipped=$((skipped + s))
+}
+
+# group NAME COMMAND…: runs it quietly, shows all of it when it fails.
+group() {
+  local name=$1 log start
+  shift
+  [[ $name =~ $pattern ]] || return 0
+  log=$(mktemp)
+  start=$SECONDS
+  if "$@" >"$log" 2>&1; then
+    printf '  ok    %-24s %3ds\n' "$name" $((SECONDS - start))
+    count "$name" "$log"
+    grep -E '^ *(skipped,|SKIP)' "$log" | sort -u | sed 's/^ */        /'
+  else
+    local before=$failed
+    printf '  FAIL  %-24s %3ds\n' "$name" $((SECONDS - start))
+    count "$name" "$log"
+    [ "$failed" -gt "$before" ] || failed=$((failed + 1))
+    tail -n 80 "$log"
+  fi
+  rm -f "$log"
+}
+
+build() {
+  local preset=$1 log
+  shift
+  log=$(mktemp)
+  cmake --preset "$preset" >"$log" 2>&1 && cmake --build --preset "$preset" "$@" >>"$log" 2>&1 || { grep -E 'error|warning' "$log" || tail -n 40 "$log"; rm -f "$log"; die "the $preset build failed"; }
+  rm -f "$log"
+}
+
+step "packages"
+"$root/tests/install.sh" build test example || die "packages are missing"
+step "build (g++)"
+build dev
+bin=$root/build/dev
+
+step "tests"
+group include_rule tests/include_rule.sh "$root" && [[ include_rule =~ $pattern ]] && passed=$((passed + 1))
+group policy "$bin/tests/policy_tests"
+group sandbox "$bin/tests/sandbox_tests"
+group guard "$bin/tests/guard_tests"
+group e2e tests/e2e/run.sh "$bin/mixguard"
+group crash tests/crash/run.sh "$bin/mixguard"
+if [ "$(id -u)" -eq 0 ]; then
+  # The same again without privileges; a directory of its own, because the tree may not be readable for others.
+  other=$(mktemp -d /tmp/mixguard-tests-XXXXXX)
+  trap 'rm -rf "$other"' EXIT
+  tests/as_user.sh prepare "$root" "$bin" "$other"
+  group sandbox-as-user tests/as_user.sh run "$other" "$other/bin/tests/sandbox_tests"
+  group guard-as-user tests/as_user.sh run "$other" "$other/bin/tests/guard_tests"
+  group e2e-as-user tests/as_user.sh run "$other" "$other/tests/e2e/run.sh" "$other/bin/mixguard"
+fi
+if [[ clang =~ $pattern ]]; then
+  step "build (clang)"
+  build clang
+  passed=$((passed + 1))
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
