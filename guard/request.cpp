@@ -109,8 +109,8 @@ tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options) {
   judgement.decision.id = new_run_id();
   judgement.decision.policy = loaded->identity;
   if (options.live) judgement.decision.confinement.mode = policy::RunMode::kLive;
-  check_paths(judgement.decision);
   mention_untrusted(options, *loaded, facts, judgement);
+  check_paths(judgement.decision);
   return judgement;
 }
 

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Whole-process cost side by side: each pair of commands is run alternately in one session, and what counts is the ratio
+# of the medians. Writes docs/benchmarks.md. Usage: tests/bench/run.sh [ROUNDS]
+set -euo pipefail
+root=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
+rounds=${1:-30}
+"$root/tests/install.sh" build example bench
+cd "$root"
+log=$(mktemp)
+{ cmake --preset release && cmake --build --preset release; } >"$log" 2>&1 || { tail "$log"; exit 1; }
+mixguard=$root/build/release/mixguard
+
+work=$(mktemp -d /tmp/mixguard-bench-XXXXXX)
+trap 'chmod -R u+rwX "$work" 2>/dev/null; rm -rf "$work" "$log"' EXIT
+export HOME=$work/home XDG_STATE_HOME=$work/state LANG=C.UTF-8
+mkdir -p "$HOME" "$XDG_STATE_HOME"
+cp -r examples/ledger "$work/ledger"
+cd "$work/ledger"
+{ mix compile && MIX_ENV=test mix compile; } >/dev/null 2>&1
+cat >"$work/true.toml" <<'TOML'
+version = 1
+[[exec]]
+id       = "true"
+path     = "/bin/true"
+as       = ["command"]
+argv     = ["/bin/true"]
+decision = "allow"
+TOML
+bwrap_view=(--ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64
+  --dev /dev --proc /proc --tmpfs /tmp --bind "$PWD" "$PWD" --unshare-all --die-with-parent --new-session --cap-drop ALL
+  --clearenv --setenv PATH /usr/bin:/bin --chdir "$PWD")
+
+now() { date +%s%N; }
+# time_once COMMAND…: microseconds of the whole process.
+time_once() {
+  local start end
+  start=$(now); "$@" >/dev/null 2>&1 </dev/null || true; end=$(now)
+  echo $(((end - start) / 1000))
+}
+median() { sort -n "$1" | awk '{a[NR]=$1} END {print (NR % 2) ? a[(NR + 1) / 2] : (a[NR / 2] + a[NR / 2 + 1]) / 2}'; }
+
+bare_true() { /bin/true; }
+guard_true() { "$mixguard" -q --policy "$work/true.toml" /bin/true; }
+bwrap_true() { bwrap "${bwrap_view[@]}" /bin/true; }
+firejail_true() { firejail --quiet --noprofile --net=none --private-tmp --caps.drop=all --seccomp /bin/true; }
+bare_check() { /bin/true; }
+guard_check() { "$mixguard" check --policy "$work/true.toml" -- /bin/true; }
+bare_test() { MIX_ENV=test mix test; }
+guard_test() { MIX_ENV=test "$mixguard" mix test; }
+bare_compile() { mix compile; }
+guard_compile() { "$mixguard" mix compile; }
+
+# compare ROUNDS NAME…: one round runs each of them once, in turn.
+compare() {
+  local n=$1 i name
+  shift
+  for name in "$@"; do "$name" >/dev/null 2>&1 </dev/null || true; : >"$work/$name.us"; done
+  for ((i = 0; i < n; i++)); do
+    for name in "$@"; do time_once "$name" >>"$work/$name.us"; done
+  done
+}
+ms() { awk -v us="$(median "$work/$1.us")" 'BEGIN {printf "%.1f", us / 1000}'; }
+ratio() { awk -v a="$(median "$work/$1.us")" -v b="$(median "$work/$2.us")" 'BEGIN {printf "%.2f", a / b}'; }
+added() { awk -v a="$(median "$work/$1.us")" -v b="$(median "$work/$2.us")" 'BEGIN {printf "%.1f", (a - b) / 1000}'; }
+
+echo "true-sized command, $((rounds * 3)) rounds"
+compare $((rounds * 3)) bare_true guard_true bwrap_true firejail_true
+echo "check, $((rounds * 3)) rounds"
+compare $((rounds * 3)) bare_check guard_check
+echo "mix compile with nothing to do, $rounds rounds"
+compare "$rounds" bare_compile guard_compile
+echo "mix test, $rounds rounds"
+compare "$rounds" bare_test guard_test
+
+cat >"$root/docs/benchmarks.md" <<MD
+# Benchmarks
+
+Made by \`tests/bench/run.sh\`; medians of whole processes, run in turn in one session on two cores
+($(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r | cut -d. -f1,2)). Machines differ and are noisy: the ratios count, not the milliseconds.
+
+## A command of the size of \`true\`
+| started by | median | added to bare | against mixguard |
+|---|---|---|---|
+| nothing | $(ms bare_true) ms | | |
+| mixguard: decision, overlay transaction, namespaces, Landlock, seccomp, synced record | $(ms guard_true) ms | $(added guard_true bare_true) ms | 1.00 |
+| bubblewrap $(bwrap --version | cut -d' ' -f2), all namespaces, no seccomp, no Landlock, no record | $(ms bwrap_true) ms | $(added bwrap_true bare_true) ms | $(ratio bwrap_true guard_true) |
+| firejail $(firejail --version | sed -n 's/.*version //p' | head -n 1), no profile, no network, caps, seccomp | $(ms firejail_true) ms | $(added firejail_true bare_true) ms | $(ratio firejail_true guard_true) |
+
+## Mix in \`examples/ledger\`
+| command | bare | guarded | ratio |
+|---|---|---|---|
+| \`mix compile\`, nothing to do | $(ms bare_compile) ms | $(ms guard_compile) ms | $(ratio guard_compile bare_compile) |
+| \`mix test\`, 72 tests | $(ms bare_test) ms | $(ms guard_test) ms | $(ratio guard_test bare_test) |
+
+## The decision alone
+| | median | added to bare |
+|---|---|---|
+| \`mixguard check\`, cold process | $(ms guard_check) ms | $(added guard_check bare_check) ms |
+MD
+sed -n '/^|/p' "$root/docs/benchmarks.md"

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/preimage.hpp"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <optional>
+
+#include "guard/snapshot/rollback.hpp"
+#include "tests/guard/snapshot/project_fixture.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::lines;
+using testing::Project;
+using Lines = std::vector<std::string>;
+
+void fill(const Project& project) {
+  project.write("_build/dev/a.beam", "a");
+  project.write("_build/dev/b.beam", "b");
+  project.write("_build/dev/same", "same");
+  project.write("_build/closed/inner/x", "x");
+  project.write("_build/" + std::string("\xff\n"), "odd name");
+  fs::create_symlink("dev/a.beam", project.at("_build/link"));
+  project.write("lib/a.ex", "source");
+  project.write("mix.lock", "lock");
+  ::mkfifo(project.at("_build/fifo").c_str(), 0600);
+  ::chmod(project.at("_build/closed/inner").c_str(), 0500);
+  ::chmod(project.at("_build/closed").c_str(), 0500);
+}
+
+void work(const Project& project) {
+  project.write("_build/dev/a.beam", "A");
+  fs::remove(project.at("_build/dev/b.beam"));
+  project.write("_build/test/new", "new");
+  ::chmod(project.at("_build/dev").c_str(), 0700);
+  ::chmod(project.at("_build/closed").c_str(), 0700);
+  ::chmod(project.at("_build/closed/inner").c_str(), 0700);
+  fs::remove_all(project.at("_build/closed"));
+  fs::remove(project.at("_build/link"));
+  project.write("_build/link/is/a/dir", "d");
+  project.write("_build/" + std::string("\xff\n"), "changed");
+  project.write("mix.lock", "changed");
+  project.write("priv/static/x", "created root");
+}
+
+const Lines kRoots = {"_build/", "mix.lock", "priv/static", "_build/dev"};
+
+Preimage capture(const Store& store, const std::string& id = new_run_id()) {
+  auto preimage = Preimage::capture(store, id, kRoots);
+  if (!preimage) FAIL(preimage.error().message);
+  return std::move(*preimage);
+}
+
+TEST_CASE("a restored pre-image is exactly what was") {
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto before = project.state();
+  const auto build_time = fs::last_write_time(project.at("_build/dev"));
+  auto preimage = capture(store);
+  CHECK(preimage.skipped() == Lines{"_build/fifo"});
+  CHECK(preimage.changes()->changes.empty());
+  work(project);
+  CHECK(lines(*preimage.changes()) ==
+        Lines{"deleted _build/closed", "mode _build/dev", "modified _build/dev/a.beam",
+              "deleted _build/dev/b.beam", "modified _build/link", "created _build/test",
+              std::string("modified _build/\xff\n"), "modified mix.lock", "created priv/static"});
+  REQUIRE(preimage.restore());
+  auto after = project.state();
+  CHECK(after.erase("priv") == 1);  // not below a root
+  CHECK(after == before);
+  CHECK(fs::last_write_time(project.at("_build/dev")) == build_time);
+  CHECK(recover(store)->empty());
+}
+
+TEST_CASE("a kept pre-image can be rolled back, and the rollback too") {
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto before = project.state();
+  const std::string id = new_run_id();
+  {
+    auto preimage = capture(store, id);
+    work(project);
+    REQUIRE(preimage.keep());
+  }
+  const auto after = project.state();
+  CHECK_FALSE(testing::exists(store.run_path(id) + "/before/_build/dev/same"));
+  const auto report = rollback(store, "last", {});
+  REQUIRE(report);
+  CHECK(report->run_id == id);
+  CHECK(report->skipped.empty());
+  auto state = project.state();
+  CHECK(state.erase("priv") == 1);
+  CHECK(state == before);
+  const auto again = rollback(store, report->undo_id, {});
+  REQUIRE(again);
+  CHECK(project.state() == after);
+}
+
+TEST_CASE("a run whose process died is restored by recovery, one that lives is not") {
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto before = project.state();
+  {
+    std::optional<Preimage> preimage = capture(store);
+    work(project);
+    CHECK(recover(store)->empty());
+    CHECK(project.read("mix.lock") == "changed");
+  }
+  const auto done = recover(store);
+  REQUIRE(done);
+  REQUIRE(done->size() == 1);
+  CHECK(done->front().outcome == Recovery::Outcome::kDiscarded);
+  auto state = project.state();
+  CHECK(state.erase("priv") == 1);
+  CHECK(state == before);
+}
+
+TEST_CASE("a run that changed nothing leaves nothing") {
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  SECTION("kept") { REQUIRE(capture(store).keep()); }
+  SECTION("restored") { REQUIRE(capture(store).restore()); }
+  CHECK(store.runs()->empty());
+}
+
+TEST_CASE("the whole project can be a root, without the store") {
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto before = project.state();
+  auto preimage = Preimage::capture(store, new_run_id(), {"."});
+  REQUIRE(preimage);
+  work(project);
+  REQUIRE(preimage->restore());
+  CHECK(project.state() == before);
+}
+
+TEST_CASE("a damaged copy is reported and never put into the project") {
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const std::string id = new_run_id();
+  auto preimage = capture(store, id);
+  work(project);
+  const auto before = project.state();
+  testing::write_file(store.run_path(id) + "/before/mix.lock", "cut");
+  const auto restored = preimage.restore();
+  REQUIRE_FALSE(restored);
+  CHECK(restored.error().message.find("mix.lock") != std::string::npos);
+  CHECK(project.state() == before);
+}
+
+}  // namespace
+}  // namespace mixguard::guard
