@@ -4,7 +4,7 @@ target_compile_options(mixguard_hardening INTERFACE
   -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
   -ftrivial-auto-var-init=zero -fno-strict-overflow -fvisibility=hidden)
 target_compile_definitions(mixguard_hardening INTERFACE _GLIBCXX_ASSERTIONS)
-target_link_options(mixguard_hardening INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code)
+target_link_options(mixguard_hardening INTERFACE -pie -Wl,--as-needed,-z,relro,-z,now,-z,noexecstack,-z,separate-code)
 if(MIXGUARD_SANITIZE)
   target_compile_options(mixguard_hardening INTERFACE
     -fsanitize=${MIXGUARD_SANITIZE} -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

@@ -76,6 +76,7 @@ void add_flags(const catalog::Task& task, bool with_asking, TaskRule& rule) {
 TaskRule asking_rule(const catalog::Task& task, TaskRule allowing) {
   TaskRule rule = std::move(allowing);
   rule.verdict = Verdict::kAsk;
+  rule.because = "one of its flags gives it code, or a place of its own choice to read or write";
   rule.flags.clear();
   add_flags(task, true, rule);
   for (const catalog::Flag& flag : task.flags) {

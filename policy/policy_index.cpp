@@ -10,10 +10,16 @@
 namespace mixguard::policy {
 namespace {
 
+// Files of one layer keep the order that they were given in.
 std::vector<Ruleset> in_order(std::vector<Ruleset> layers) {
-  std::stable_sort(layers.begin(), layers.end(),
-                   [](const Ruleset& a, const Ruleset& b) { return a.layer < b.layer; });
-  return layers;
+  std::vector<Ruleset> ordered;
+  ordered.reserve(layers.size());
+  for (const Layer layer : {Layer::kBuiltin, Layer::kSystem, Layer::kUser, Layer::kProject}) {
+    for (Ruleset& ruleset : layers) {
+      if (ruleset.layer == layer) ordered.push_back(std::move(ruleset));
+    }
+  }
+  return ordered;
 }
 
 bool extends_builtin(const std::vector<Ruleset>& layers) {

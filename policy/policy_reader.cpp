@@ -39,8 +39,8 @@ void PolicyReader::error(Position at, std::string what) {
 }
 
 std::vector<PolicyError> PolicyReader::take_errors() {
-  std::stable_sort(errors_.begin(), errors_.end(), [](const PolicyError& a, const PolicyError& b) {
-    return std::tie(a.line, a.column) < std::tie(b.line, b.column);
+  std::sort(errors_.begin(), errors_.end(), [](const PolicyError& a, const PolicyError& b) {
+    return std::tie(a.line, a.column, a.what) < std::tie(b.line, b.column, b.what);
   });
   return std::move(errors_);
 }

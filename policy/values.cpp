@@ -115,8 +115,8 @@ std::optional<Misfit> check_path(const ValueType& type, std::string_view text,
   const std::string under = with_root(wanted, scope.root);
   std::string path = expand_path(text, scope.cwd);
   if (!is_beneath(path, under)) {
-    return Misfit{Reason::kPath,
-                  quoted(text) + " is " + quoted(path) + ", which is not under " + quoted(under)};
+    const std::string meaning = path == text ? "" : ", which is " + quoted(path) + ",";
+    return Misfit{Reason::kPath, quoted(text) + meaning + " is not under " + quoted(under)};
   }
   const std::string_view file = without_line_numbers(text);
   if (file.size() != text.size()) {

@@ -193,8 +193,8 @@ class Checker {
 
   [[nodiscard]] LogCheck finish(bool torn) {
     check_.torn_tail = torn;
-    std::stable_sort(check_.damage.begin(), check_.damage.end(),
-                     [](const LogDamage& a, const LogDamage& b) { return a.line < b.line; });
+    std::sort(check_.damage.begin(), check_.damage.end(),
+              [](const LogDamage& a, const LogDamage& b) { return a.line < b.line; });
     return std::move(check_);
   }
 

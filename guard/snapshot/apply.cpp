@@ -44,6 +44,14 @@ std::set<std::uint64_t> shared_inodes(const std::vector<Op>& ops) {
   return shared;
 }
 
+// A directory of the area that only leads to objects: its own mode means nothing.
+Result<void> make_usable(int dir) {
+  if (::faccessat(dir, ".", W_OK, AT_EACCESS) == 0) return {};
+  if (::fchmod(dir, S_IRWXU) < 0)
+    return tree::fail_errno("change the mode of", "a run's directory");
+  return {};
+}
+
 class Applier {
  public:
   Applier(const Field& field, const Journal& journal, bool recovering)
@@ -130,6 +138,7 @@ class Applier {
   }
 
   static Result<void> move(const Op& op, const Place& at) {
+    if (auto usable = make_usable(at.area_dir); !usable) return usable;
     if (auto live = make_movable(at.live_dir, at.name, at.live); !live) return live;
     if (op.before && op.after) {
       if (auto area = make_movable(at.area_dir, at.name, at.area); !area) return area;
@@ -233,6 +242,7 @@ Result<std::vector<std::string>> prune_dir(int area, const std::string& path, co
   if (!dir) return propagate(dir);
   auto names = tree::list(dir->get(), path);
   if (!names) return propagate(names);
+  if (auto usable = make_usable(dir->get()); !usable) return propagate(usable);
   std::vector<std::string> leading;
   for (const std::string& name : *names) {
     std::string child = tree::join(path, name);

@@ -24,7 +24,6 @@ using tree::Walk;
 
 constexpr const char* kBefore = "before";
 constexpr const char* kStoreName = ".mixguard";
-constexpr mode_t kOwnerAll = 0700;
 
 // "lib/" and "./lib" are "lib"; a root below another one is left out.
 std::vector<std::string> tidy_roots(std::vector<std::string> roots) {
@@ -125,17 +124,14 @@ class Copier {
     return tree::set_mtime(*to, name, entry.node.mtime);
   }
 
-  // Modes and times of directories when all is in them, the deepest first. They stay usable for us;
-  // the manifest knows their real mode.
+  // Modes and times of directories when all is in them, the deepest first.
   Result<void> finish_directories() {
     for (auto at = manifest_.rbegin(); at != manifest_.rend(); ++at) {
       const auto& [path, entry] = *at;
       if (!entry.node.is_dir()) continue;
       auto dir = tree::open_dir(before_, path);
       if (!dir) return propagate(dir);
-      Node looks = entry.node;
-      looks.mode |= kOwnerAll;
-      if (auto done = tree::make_alike(dir->get(), ".", looks); !done) return done;
+      if (auto done = tree::make_alike(dir->get(), ".", entry.node); !done) return done;
       if (copied_ > kManyObjects) continue;
       if (auto synced = tree::sync(dir->get(), path); !synced) return synced;
     }
@@ -155,7 +151,7 @@ class Copier {
 class Differ {
  public:
   Differ(const Manifest& manifest, int project, int before)
-      : manifest_(manifest), project_(project), before_(before), live_(project), copies_(before) {
+      : manifest_(manifest), project_(project), live_(project), copies_(before) {
     for (const auto& [path, entry] : manifest) {
       const auto [parent, name] = tree::split(path);
       if (!name.empty()) children_[parent].push_back(name);
@@ -196,7 +192,6 @@ class Differ {
       if (!equal) return propagate(equal);
       if (*equal) return {};
     }
-    add_closed_directories(path);
     std::optional<Identity> after;
     if (*live) after.emplace(**live);
     return add(path, Identity(*copy), after);
@@ -248,17 +243,6 @@ class Differ {
     return tree::same_content(*dir, name, *copies, name);
   }
 
-  // Directories that come back as a whole and whose owner may not use them get their mode last.
-  void add_closed_directories(const std::string& top) {
-    for (auto at = manifest_.find(top);
-         at != manifest_.end() && tree::is_at_or_below(at->first, top); ++at) {
-      const Node& node = at->second.node;
-      if (node.is_dir() && (node.mode & kOwnerAll) != kOwnerAll)
-        add_attributes(at->first, {node.permissions(), node.mtime},
-                       {node.permissions() | kOwnerAll, std::nullopt});
-    }
-  }
-
   Result<void> add(const std::string& path, const std::optional<Identity>& before,
                    const std::optional<Identity>& after) {
     Op op;
@@ -278,7 +262,6 @@ class Differ {
 
   const Manifest& manifest_;
   int project_;
-  int before_;
   tree::Parents live_;
   tree::Parents copies_;
   std::unordered_map<std::string, std::vector<std::string>> children_;
@@ -357,7 +340,13 @@ Result<void> Preimage::keep() {
   return close_journal(run_, journal_);
 }
 
-Result<void> Preimage::restore() { return restore_preimage(run_, journal_); }
+Result<void> Preimage::restore() {
+  auto restored = restore_preimage(run_, journal_);
+  for (const Op& op : journal_.ops) {
+    if (!op.withheld.empty()) withheld_.push_back({op.path, op.withheld});
+  }
+  return restored;
+}
 
 Result<void> restore_preimage(Run& run, Journal& journal) {
   auto ops = differences(run, journal);

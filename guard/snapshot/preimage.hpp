@@ -44,10 +44,19 @@ class Preimage {
   // is kept in the store, for a rollback of this run would bring it back.
   Result<void> restore();
 
+  // What restore() had to leave as it is, and why: the path changed at the last moment, or may not
+  // be written.
+  struct Withheld {
+    std::string path;
+    std::string why;
+  };
+  [[nodiscard]] const std::vector<Withheld>& withheld() const { return withheld_; }
+
  private:
   Run run_;
   Journal journal_;
   std::vector<std::string> skipped_;
+  std::vector<Withheld> withheld_;
 };
 
 // Preimage::restore() for a run whose owner has died.

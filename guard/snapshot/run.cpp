@@ -141,8 +141,13 @@ Result<void> write_intent(Run& run, Journal& journal) {
   auto now = tree::moment(run.dir.get());
   if (!now) return propagate(now);
   journal.intended = *now;
-  journal.state = RunState::kIntent;
-  return record(run, journal);
+  const RunState before = std::exchange(journal.state, RunState::kIntent);
+  auto recorded = record(run, journal);
+  if (recorded) return recorded;
+  // Only the very last step, the sync of the directory, fails with the intent in place.
+  const auto written = load_journal(run.dir.get(), run.id);
+  if (!written || !*written || (*written)->state != RunState::kIntent) journal.state = before;
+  return recorded;
 }
 
 Result<void> carry_out(Run& run, Journal& journal, bool recovering) {

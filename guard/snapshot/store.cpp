@@ -124,7 +124,8 @@ Result<bool> Store::attach_outside(bool make) {
     if (::mkdir(path->c_str(), 0700) < 0 && errno != EEXIST) return fail_errno("make", *path);
   }
   auto dir = adopt(AT_FDCWD, *path, *path);
-  if (!dir && !make && dir.error().code == ENOENT) return false;
+  const int code = dir ? 0 : dir.error().code;
+  if (!make && (code == ENOENT || code == EACCES)) return false;
   if (!dir) return propagate(dir);
   return settle(std::move(*dir), *path, false);
 }

@@ -235,6 +235,11 @@ Result<void> Transaction::clean() {
   return sync_area(upper_fd_.get(), journal_.ops);
 }
 
-Result<void> Transaction::discard() { return discard_run(run_); }
+Result<void> Transaction::discard() {
+  if (intended())
+    return fail("discard run " + run_.id + ": its commit has begun, recovery will finish it",
+                EBUSY);
+  return discard_run(run_);
+}
 
 }  // namespace mixguard::guard

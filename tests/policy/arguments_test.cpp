@@ -92,7 +92,9 @@ TEST_CASE("flags are read as OptionParser reads them, and stricter") {
   CHECK(reading(line) == expected);
 }
 
-TEST_CASE("a look-alike dash does not make a flag") { CHECK(reading("\u2013step 1") == "E_UNICODE"); }
+TEST_CASE("a look-alike dash does not make a flag") {
+  CHECK(reading("\u2013step 1") == "E_UNICODE");
+}
 
 TEST_CASE("an unknown flag is answered with the one that was meant") {
   const auto message = [](std::string_view line) {
@@ -155,9 +157,8 @@ TEST_CASE("a denied flag is seen in every spelling") {
     decision = "deny"
     flags = { all = { type = "bool", alias = "a" } }
   )");
-  for (const std::string line :
-       {"--all", "--no-all", "--all=true", "--all=banana", "-a", "-qa", "-a=1", "-- --all",
-        "--ALL", "x --all"}) {
+  for (const std::string line : {"--all", "--no-all", "--all=true", "--all=banana", "-a", "-qa",
+                                 "-a=1", "-- --all", "--ALL", "x --all"}) {
     INFO(line);
     CHECK(outcome(policy, "mix t " + line) == "deny E_RULE");
   }

@@ -28,22 +28,22 @@ TEST_CASE("only the canonical spelling of a task is one") {
 }
 
 TEST_CASE("what Mix would also accept is answered with the right spelling") {
-  const auto [typed, right] = GENERATE(table<std::string, std::string>(
-      {{"Ecto.Drop", "ecto.drop"},
-       {"ecto.Drop", "ecto.drop"},
-       {"ecto._drop", "ecto.drop"},
-       {"ecto.drop_", "ecto.drop"},
-       {"_ecto.drop", "ecto.drop"},
-       {"ecto_.drop", "ecto.drop"},
-       {"ecto.__drop", "ecto.drop"},
-       {"ecto__.migrate_", "ecto.migrate"},
-       {"Elixir.ecto.drop", "ecto.drop"},
-       {"elixir.ecto.drop", "ecto.drop"},
-       {".ecto.drop", "ecto.drop"},
-       {"Do", "do"},
-       {"_do", "do"},
-       {"local.publicKeys", "local.public_keys"},
-       {"local.public__keys", "local.public_keys"}}));
+  const auto [typed, right] =
+      GENERATE(table<std::string, std::string>({{"Ecto.Drop", "ecto.drop"},
+                                                {"ecto.Drop", "ecto.drop"},
+                                                {"ecto._drop", "ecto.drop"},
+                                                {"ecto.drop_", "ecto.drop"},
+                                                {"_ecto.drop", "ecto.drop"},
+                                                {"ecto_.drop", "ecto.drop"},
+                                                {"ecto.__drop", "ecto.drop"},
+                                                {"ecto__.migrate_", "ecto.migrate"},
+                                                {"Elixir.ecto.drop", "ecto.drop"},
+                                                {"elixir.ecto.drop", "ecto.drop"},
+                                                {".ecto.drop", "ecto.drop"},
+                                                {"Do", "do"},
+                                                {"_do", "do"},
+                                                {"local.publicKeys", "local.public_keys"},
+                                                {"local.public__keys", "local.public_keys"}}));
   INFO(typed);
   CHECK_FALSE(is_canonical_task(typed));
   CHECK(canonical_task(typed) == right);
@@ -72,33 +72,33 @@ TEST_CASE("a task name that is not ASCII is a matter of characters, not of spell
 }
 
 TEST_CASE("do is split as Mix splits it") {
-  const auto [arguments, parts] = GENERATE(table<std::string, std::string>(
-      {{"do a + b", "a | b"},
-       {"do a, b", "a | b"},
-       {"do a , b", "a | b"},
-       {"do a x --y z, b", "a x --y z | b"},
-       {"do a --flag=x, b", "a --flag=x | b"},
-       {"do a --flag x, b", "a --flag x | b"},
-       {"do a+b", "a+b !E_TASK_SPELLING"},
-       {"do a,b", "a,b !E_TASK_SPELLING"},
-       {"do do a + b", "a | b"},
-       {"do a + do b, c", "a | b | c"},
-       {"do do do a", "a"},
-       {"do do do do a", "E_DO_LIMIT"},
-       {"do Do a + b", "Do a !E_TASK_SPELLING | b"},
-       {"do a +", "E_ARG"},
-       {"do a,", "E_ARG"},
-       {"do + a", "E_ARG"},
-       {"do ,", "E_ARG"},
-       {"do", "E_ARG"},
-       {"do do", "E_ARG"},
-       {"do --app shop a + b", "a | b"},
-       {"do --app=shop a + b", "a | b"},
-       {"do --app ../x a", "E_FLAG_UNKNOWN"},
-       {"do --all a", "E_FLAG_UNKNOWN"},
-       {"do -- a", "E_FLAG_UNKNOWN"},
-       {"a + b", "a + b"},
-       {"a b, c", "a b, c"}}));
+  const auto [arguments, parts] =
+      GENERATE(table<std::string, std::string>({{"do a + b", "a | b"},
+                                                {"do a, b", "a | b"},
+                                                {"do a , b", "a | b"},
+                                                {"do a x --y z, b", "a x --y z | b"},
+                                                {"do a --flag=x, b", "a --flag=x | b"},
+                                                {"do a --flag x, b", "a --flag x | b"},
+                                                {"do a+b", "a+b !E_TASK_SPELLING"},
+                                                {"do a,b", "a,b !E_TASK_SPELLING"},
+                                                {"do do a + b", "a | b"},
+                                                {"do a + do b, c", "a | b | c"},
+                                                {"do do do a", "a"},
+                                                {"do do do do a", "E_DO_LIMIT"},
+                                                {"do Do a + b", "Do a !E_TASK_SPELLING | b"},
+                                                {"do a +", "E_ARG"},
+                                                {"do a,", "E_ARG"},
+                                                {"do + a", "E_ARG"},
+                                                {"do ,", "E_ARG"},
+                                                {"do", "E_ARG"},
+                                                {"do do", "E_ARG"},
+                                                {"do --app shop a + b", "a | b"},
+                                                {"do --app=shop a + b", "a | b"},
+                                                {"do --app ../x a", "E_FLAG_UNKNOWN"},
+                                                {"do --all a", "E_FLAG_UNKNOWN"},
+                                                {"do -- a", "E_FLAG_UNKNOWN"},
+                                                {"a + b", "a + b"},
+                                                {"a b, c", "a b, c"}}));
   INFO(arguments);
   CHECK(mix(words(arguments)) == parts);
 }

@@ -63,8 +63,7 @@ TEST_CASE("mistakes in variables are told with their place") {
               "5:10: unknown variable \"${dbb}\"; did you mean \"${db}\"?\n"},
       Mistake{"[net]\nallow = [\"${nothing}\"]",
               "3:10: unknown variable \"${nothing}\"; define it under [vars]\n"},
-      Mistake{"[vars]\nroot = \"/x\"",
-              "3:1: \"root\" is builtin: it is the project's directory\n"},
+      Mistake{"[vars]\nroot = \"/x\"", "3:1: \"root\" is builtin: it is the project's directory\n"},
       Mistake{"[vars]\na = \"1\"\nb = \"${a}\"",
               "4:5: variables cannot hold other variables but ${root}\n"},
       Mistake{"[vars]\na = 1", "3:5: \"a\" is an integer; expected a string\n"});
@@ -73,8 +72,7 @@ TEST_CASE("mistakes in variables are told with their place") {
 
 TEST_CASE("mistakes in settings are told with their place") {
   const Mistake mistake = GENERATE(
-      Mistake{"[env]\nFOO = { match = '(' }",
-              "3:17: regular expression \"(\": missing ): (\n"},
+      Mistake{"[env]\nFOO = { match = '(' }", "3:17: regular expression \"(\": missing ): (\n"},
       Mistake{"[env]\nFOO = { match = '(?=a)' }",
               "3:17: regular expression \"(?=a)\": invalid perl operator: (?=\n"},
       Mistake{"[env]\nFOO = { enum = ['a'], default = 'b' }",
@@ -125,9 +123,9 @@ TEST_CASE("mistakes in task rules are told with their place") {
       Mistake{"flags = { step = \"modul\" }",
               "6:18: unknown type \"modul\"; did you mean \"module\"?\n"},
       Mistake{"flags = { step = { type = \"int\", min = 5, max = 1 } }",
-              "6:39: \"min\" is 5, more than \"max\", which is 1\n"},
+              "6:40: \"min\" is 5, more than \"max\", which is 1\n"},
       Mistake{"flags = { step = { type = \"int\", match = 'x' } }",
-              "6:33: \"match\" does not apply to type \"int\"\n"},
+              "6:34: \"match\" does not apply to type \"int\"\n"},
       Mistake{"flags = { only = \"string\" }",
               "6:18: \"only\" of type \"string\" needs \"match\"\n"
               "6:18: \"only\" of type \"string\" needs \"max_len\"\n"},
@@ -136,11 +134,11 @@ TEST_CASE("mistakes in task rules are told with their place") {
               "the leading \"--\"\n"},
       Mistake{"flags = { aa = { type = \"bool\", alias = \"x\" }, bb = { type = \"bool\", alias = "
               "\"x\" } }",
-              "6:49: \"alias\" \"x\" is already taken by \"aa\"\n"},
+              "6:48: \"alias\" \"x\" is already taken by \"aa\"\n"},
       Mistake{"flags = { aa = { type = \"bool\", alias = \"xy\" } }",
               "6:41: \"alias\" is \"xy\"; expected one letter\n"},
       Mistake{"flags = { aa = { type = \"module\", enum = [\"Ok.Go\", \"not\"] } }",
-              "6:53: \"not\" in \"enum\" is not a value of type \"module\"\n"},
+              "6:52: \"not\" in \"enum\" is not a value of type \"module\"\n"},
       Mistake{"args = [{ type = \"path\", under = \"test\" }]",
               "6:34: \"under\" is \"test\"; expected an absolute path or one that begins with "
               "${root}\n"},
@@ -201,8 +199,8 @@ TEST_CASE("every mistake is told, in the order of the file") {
         "2:1: unknown key \"bogus\" in the policy; expected one of \"version\", \"name\", "
         "\"extends\", \"default\", \"vars\", \"env\", \"fs\", \"net\", \"limits\", \"task\", "
         "\"exec\", \"safeguards\", \"expect\"\n"
-        "3:1: [[task]] has no \"id\", which it needs\n"
         "3:1: [[task]] has no \"decision\", which it needs\n"
+        "3:1: [[task]] has no \"id\", which it needs\n"
         "5:1: [[task]] has no \"decision\", which it needs\n"
         "5:1: [[task]] has no \"name\", which it needs\n");
 }
@@ -219,13 +217,21 @@ TEST_CASE("what is too large to be a policy is refused") {
         "3:15: regular expression of 513 bytes; at most 512 are allowed\n");
 }
 
+TEST_CASE("a table header that does not begin with a key is an error and not a crash") {
+  for (const std::string text : {"[= 1]", "[", "[[", "[[ ]]", "[]", "[.a]", "[\n]", "[a.]"}) {
+    INFO(text);
+    CHECK(complaints("version = 1\n" + text).starts_with("2:"));
+  }
+}
+
 TEST_CASE("deep nesting is an error and not a crash") {
   CHECK(!complaints("version = 1\nname = " + std::string(100'000, '[')).empty());
 }
 
 TEST_CASE("an expectation that fails makes the policy unusable, with its line") {
-  const auto built = Policy::build({ruleset("extends = []\n[[expect]]\nrun = [\"mix\", \"test\"]\n"
-                                            "is = \"allow\"\n")});
+  const auto built =
+      Policy::build({ruleset("extends = []\n[[expect]]\nrun = [\"mix\", \"test\"]\n"
+                             "is = \"allow\"\n")});
   REQUIRE(!built);
   CHECK(built.error().front().to_string() ==
         "p.toml:3:1: expected allow for \"mix test\"; found deny (no rule allows \"test\" in "
@@ -235,8 +241,7 @@ TEST_CASE("an expectation that fails makes the policy unusable, with its line") 
 TEST_CASE("two project policies are one too many") {
   const auto built = Policy::build({ruleset(""), ruleset("", Layer::kProject, "q.toml")});
   REQUIRE(!built);
-  CHECK(built.error().front().to_string() ==
-        "q.toml:1:1: a second project policy, besides p.toml");
+  CHECK(built.error().front().to_string() == "q.toml:1:1: a second project policy, besides p.toml");
 }
 
 }  // namespace

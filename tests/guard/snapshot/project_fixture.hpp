@@ -81,6 +81,11 @@ class Project {
 void in_overlay(const std::string& project_root, const std::string& upper, const std::string& work,
                 const std::function<void()>& command);
 
+// Runs `body` in a child where the project's directory is a file system of its own, in memory and
+// of this size ("2m"). Fails the test when the body throws.
+void on_small_disk(const std::string& project_root, const std::string& size,
+                   const std::function<void()>& body);
+
 struct Done {
   std::string run_id;
   guard::ChangeSet set;
@@ -135,23 +140,30 @@ inline int wait_for(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-inline int overlay_child(const std::string& root, const std::string& upper, const std::string& work,
-                         const std::function<void()>& command) {
+// Runs `body` in a child with its own mounts and returns its exit code.
+inline int namespaced_child(const std::function<void()>& body) {
   const pid_t child = ::fork();
   if (child != 0) return wait_for(child);
   enter_namespaces();
-  const std::string options =
-      "userxattr,lowerdir=" + root + ",upperdir=" + upper + ",workdir=" + work;
-  if (::mount("overlay", root.c_str(), "overlay", 0, options.c_str()) < 0) ::_exit(kUnavailable);
-  if (::chdir(root.c_str()) < 0) ::_exit(kUnavailable);
   ::umask(022);
   try {
-    command();
+    body();
   } catch (const std::exception& error) {
-    std::cerr << "in the overlay: " << error.what() << "\n";
+    std::cerr << "in the namespace: " << error.what() << "\n";
     ::_exit(1);
   }
   ::_exit(0);
+}
+
+inline int overlay_child(const std::string& root, const std::string& upper, const std::string& work,
+                         const std::function<void()>& command) {
+  return namespaced_child([&] {
+    const std::string options =
+        "userxattr,lowerdir=" + root + ",upperdir=" + upper + ",workdir=" + work;
+    if (::mount("overlay", root.c_str(), "overlay", 0, options.c_str()) < 0) ::_exit(kUnavailable);
+    if (::chdir(root.c_str()) < 0) ::_exit(kUnavailable);
+    command();
+  });
 }
 
 inline std::string make_temporary() {
@@ -261,6 +273,16 @@ inline guard::Store Project::store() const {
 inline void in_overlay(const std::string& project_root, const std::string& upper,
                        const std::string& work, const std::function<void()>& command) {
   REQUIRE(detail::overlay_child(project_root, upper, work, command) == 0);
+}
+
+inline void on_small_disk(const std::string& project_root, const std::string& size,
+                          const std::function<void()>& body) {
+  const std::string options = "size=" + size;
+  REQUIRE(detail::namespaced_child([&] {
+            if (::mount("tmpfs", project_root.c_str(), "tmpfs", 0, options.c_str()) < 0)
+              ::_exit(detail::kUnavailable);
+            body();
+          }) == 0);
 }
 
 inline Done run(const guard::Store& store, const std::vector<std::string>& patterns,

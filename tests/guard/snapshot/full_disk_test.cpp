@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// With no space left everything fails with a clear error, the project stays as it was, and with
+// space again all is in order.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <stdexcept>
+#include <string>
+
+#include "guard/audit/log.hpp"
+#include "guard/snapshot/preimage.hpp"
+#include "guard/snapshot/rollback.hpp"
+#include "guard/snapshot/transaction.hpp"
+#include "tests/guard/snapshot/project_fixture.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+using testing::exists;
+using testing::on_small_disk;
+using testing::Project;
+using testing::read_file;
+using testing::write_file;
+
+void expect(bool good, const std::string& what) {
+  if (!good) throw std::runtime_error(what);
+}
+
+template <typename T>
+void expect_full(const Result<T>& result) {
+  expect(!result, "went on without space");
+  expect(result.error().code == ENOSPC, result.error().message);
+  expect(result.error().message.ends_with(": No space left on device"), result.error().message);
+}
+
+// Takes all the space there is; gives it back when it goes.
+class Filler {
+ public:
+  explicit Filler(std::string path) : path_(std::move(path)) {
+    const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT, 0600);
+    const std::string block(4096, 'x');
+    while (::write(fd, block.data(), block.size()) > 0) {
+    }
+    ::close(fd);
+  }
+  ~Filler() { ::unlink(path_.c_str()); }
+  Filler(const Filler&) = delete;
+  Filler& operator=(const Filler&) = delete;
+
+ private:
+  std::string path_;
+};
+
+TEST_CASE("a commit on a full disk leaves the project as it was") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  on_small_disk(project.root(), "2m", [&] {
+    project.write("a", "old");
+    const Store store = project.store();
+    {
+      auto transaction = Transaction::begin(store, new_run_id(), {});
+      expect(transaction.has_value(), "begin");
+      write_file(transaction->upper() + "/a", "new");
+      write_file(transaction->upper() + "/b", "new");
+      const auto set = transaction->changes({"test", {"**"}});
+      expect(set.has_value(), "changes");
+      const Filler filler(store.path() + "/filler");
+      expect_full(transaction->commit(*set));
+      expect(!transaction->intended(), "intended");
+      expect(read_file(project.at("a")) == "old" && !exists(project.at("b")), "project changed");
+    }
+    const auto recovered = recover(store);
+    expect(recovered && recovered->size() == 1, "recover");
+    expect(recovered->front().outcome == Recovery::Outcome::kDiscarded, "outcome");
+    expect(read_file(project.at("a")) == "old" && !exists(project.at("b")), "project changed");
+    expect(store.runs()->empty(), "litter");
+  });
+}
+
+TEST_CASE("a run does not begin on a full disk") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  on_small_disk(project.root(), "2m", [&] {
+    project.write("a", std::string(100000, 'a'));
+    const Store store = project.store();
+    {
+      const Filler filler(store.path() + "/filler");
+      expect_full(Transaction::begin(store, new_run_id(), {}));
+      expect_full(Preimage::capture(store, new_run_id(), {"a"}));
+    }
+    expect(recover(store).has_value(), "recover");
+    expect(store.runs()->empty(), "litter");
+  });
+}
+
+TEST_CASE("a rollback on a full disk changes nothing and works afterwards") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  on_small_disk(project.root(), "2m", [&] {
+    project.write("a", "old");
+    const Store store = project.store();
+    auto transaction = Transaction::begin(store, new_run_id(), {});
+    write_file(transaction->upper() + "/a", "new");
+    expect(transaction->commit(*transaction->changes({"test", {"**"}})).has_value(), "commit");
+    {
+      const Filler filler(store.path() + "/filler");
+      expect_full(rollback(store, "last", {}));
+      expect(read_file(project.at("a")) == "new", "project changed");
+    }
+    expect(recover(store).has_value(), "recover");
+    expect(rollback(store, "last", {}).has_value(), "rollback");
+    expect(read_file(project.at("a")) == "old", "not rolled back");
+  });
+}
+
+TEST_CASE("a record that does not fit is not written in part") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  on_small_disk(project.root(), "2m", [&] {
+    const Store store = project.store();
+    auto log = AuditLog::open(store);
+    expect(log && log->append("begun", "{}"), "append");
+    {
+      const Filler filler(store.path() + "/filler");
+      const std::string large(100000, 'x');
+      expect_full(log->append("ended", R"({"out":")" + large + R"("})"));
+      const auto check = log->verify();
+      expect(check && check->records == 1 && !check->torn_tail && check->damage.empty(), "log");
+    }
+    expect(log->append("ended", "{}").value_or(0) == 2, "append again");
+    expect(log->verify()->damage.empty(), "chain");
+  });
+}
+
+}  // namespace
+}  // namespace mixguard::guard

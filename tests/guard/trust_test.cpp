@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/trust.hpp"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "guard/config.hpp"
+#include "guard/files.hpp"
+
+using namespace mixguard::guard;
+
+namespace {
+
+// A state directory, a configuration directory and a project, and nothing of the real ones.
+class World {
+ public:
+  World() {
+    std::string name = "/tmp/mixguard-trust-XXXXXX";
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    root = name;
+    std::filesystem::create_directories(root + "/project");
+    ::setenv("XDG_STATE_HOME", (root + "/state").c_str(), 1);
+    ::setenv("XDG_CONFIG_HOME", (root + "/config").c_str(), 1);
+  }
+  ~World() {
+    ::unsetenv("XDG_STATE_HOME");
+    ::unsetenv("XDG_CONFIG_HOME");
+    std::filesystem::remove_all(root);
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  void write(const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories(std::filesystem::path(root + "/" + name).parent_path());
+    std::ofstream(root + "/" + name) << text;
+  }
+  std::string root;
+};
+
+constexpr const char* kPolicy =
+    "version = 1\n[[task]]\nid = \"a\"\nname = \"my.task\"\ndecision = \"allow\"\n";
+
+}  // namespace
+
+TEST_CASE("trust is bound to the path and the content") {
+  const World world;
+  const std::string path = world.root + "/project/.mixguard.toml";
+  CHECK(*trust_of(path, "a") == Trust::kUnknown);
+  REQUIRE(remember_trust(path, "a"));
+  CHECK(*trust_of(path, "a") == Trust::kTrusted);
+  CHECK(*trust_of(path, "b") == Trust::kChanged);
+  CHECK(*trust_of(world.root + "/other/.mixguard.toml", "a") == Trust::kUnknown);
+  CHECK(*forget_trust(path));
+  CHECK_FALSE(*forget_trust(path));
+  CHECK(*trust_of(path, "a") == Trust::kUnknown);
+}
+
+TEST_CASE("a project policy is left out until it is trusted, and then counts") {
+  const World world;
+  world.write("project/.mixguard.toml", kPolicy);
+  const auto before = load_policy(world.root + "/project", "");
+  REQUIRE(before);
+  REQUIRE(before->untrusted);
+  CHECK(before->untrusted->as_if_trusted);
+  CHECK(before->identity.layers == std::vector<std::string>{"builtin"});
+  REQUIRE(remember_trust(world.root + "/project/.mixguard.toml", kPolicy));
+  const auto after = load_policy(world.root + "/project", "");
+  REQUIRE(after);
+  CHECK_FALSE(after->untrusted);
+  CHECK(after->identity.layers == std::vector<std::string>{"builtin", "project"});
+  CHECK(after->identity.revision != before->identity.revision);
+}
+
+TEST_CASE("an invalid project policy that nobody trusts does not stop anything") {
+  const World world;
+  world.write("project/.mixguard.toml", "version = \n");
+  CHECK(load_policy(world.root + "/project", ""));
+}
+
+TEST_CASE("a user policy that others can write is refused") {
+  const World world;
+  world.write("config/mixguard/policy.toml", kPolicy);
+  CHECK(load_policy("", ""));
+  std::filesystem::permissions(world.root + "/config/mixguard/policy.toml",
+                               std::filesystem::perms(0666));
+  const auto loaded = load_policy("", "");
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().lines.front().find("writable by others") != std::string::npos);
+}
+
+TEST_CASE("files are read whole, as regular files, up to a limit") {
+  const World world;
+  world.write("small", "text");
+  CHECK(**read_file(world.root + "/small") == "text");
+  CHECK_FALSE(read_file(world.root + "/small", 3));
+  CHECK_FALSE(read_file(world.root));
+  CHECK_FALSE(read_file("/dev/null"));
+  CHECK_FALSE(*read_file(world.root + "/absent"));
+}
