@@ -126,6 +126,7 @@ class Session {
         return kExitInternal;
       }
     }
+    if (auto foreign = foreign_project()) return foreign;
     Result<Store> store = open_store_of(judgement_.project);
     if (!store) return internal(store.error());
     store_ = std::move(*store);
@@ -139,6 +140,20 @@ class Session {
     if (!log) return internal(log.error());
     log_.emplace(std::move(*log));
     return std::nullopt;
+  }
+
+  // Confined, root has no capabilities and cannot write what belongs to somebody else.
+  Trouble foreign_project() {
+    struct stat info{};
+    if (::geteuid() != 0 || !judgement_.project.found() ||
+        ::stat(judgement_.project.root.c_str(), &info) != 0 || info.st_uid == 0) {
+      return std::nullopt;
+    }
+    console_.error(
+        judgement_.project.root + " belongs to uid " + std::to_string(info.st_uid) +
+        ", and a confined root could not write it; run mixguard as its owner (sudo -u \\#" +
+        std::to_string(info.st_uid) + " mixguard …)");
+    return kExitInternal;
   }
 
   Trouble plan_sandbox() {

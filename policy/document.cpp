@@ -10,6 +10,9 @@
 #include <algorithm>
 #include <tuple>
 
+#include "policy/text.hpp"
+#include "policy/toml_scan.hpp"
+
 namespace mixguard::policy {
 namespace {
 
@@ -86,6 +89,11 @@ std::string_view Node::kind_name() const {
 tl::expected<Node, PolicyError> parse_document(std::string_view text, std::string_view file) {
   if (text.size() > kLongestText) {
     return tl::unexpected(PolicyError{std::string(file), 1, 1, "more than 1 MiB of text"});
+  }
+  if (const auto stray = find_stray_character(text)) {
+    return tl::unexpected(
+        PolicyError{std::string(file), stray->line, stray->column,
+                    code_point_name(stray->code_point) + " outside of strings and comments"});
   }
   const toml::parse_result result = toml::parse(text);
   if (!result) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "policy/builtin.hpp"
 #include "policy/exec_rules.hpp"
 #include "policy/expectations.hpp"
 #include "policy/gates.hpp"
@@ -149,6 +150,16 @@ std::vector<JudgedPart> judge_calls(const Policy::Index& index, const MixCommand
 
 bool is_misspelt(const TaskCall& call) { return call.refusal.has_value(); }
 
+// Mix refuses a task such as `test` in dev, unless MIX_ENV is set: exporting the "dev" that Mix
+// would take anyway would switch that off (docs/design/effective-environment.md).
+bool needs_unset_env(const MixCommand& command, const Environment& environment) {
+  if (environment.source != "default" || environment.mix_env != "dev") return false;
+  return std::any_of(command.calls.begin(), command.calls.end(), [](const TaskCall& call) {
+    const catalog::Task* task = find_builtin(call.task);
+    return task != nullptr && !task->preferred_env.empty() && task->preferred_env != "dev";
+  });
+}
+
 void judge_mix(const Policy::Index& index, const MixCommand& command, const Words& argv,
                const Facts& facts, Decision& decision) {
   const auto misspelt = std::find_if(command.calls.begin(), command.calls.end(), is_misspelt);
@@ -157,7 +168,10 @@ void judge_mix(const Policy::Index& index, const MixCommand& command, const Word
                           phase(misspelt->refusal->reason) < phase(command.refusal->reason);
     return refuse(is_later ? *misspelt->refusal : *command.refusal, argv, decision);
   }
-  Environment environment = make_environment(index.environment, facts, command.calls.front().task);
+  // Mix looks its preference up by the word it was given (Mix.CLI, maybe_change_env_and_target):
+  // a `do` has none, whatever its first part prefers.
+  const std::string first_task = command.is_do ? "do" : command.calls.front().task;
+  Environment environment = make_environment(index.environment, facts, first_task);
   if (environment.refusal && misspelt == command.calls.end()) {
     pass_environment(environment, decision);
     return refuse(*environment.refusal, argv, decision);
@@ -167,6 +181,10 @@ void judge_mix(const Policy::Index& index, const MixCommand& command, const Word
   std::vector<Words> spelt;
   for (const Part& part : decision.parts) spelt.push_back(part.canonical);
   decision.canonical = spell(command, spelt);
+  if (needs_unset_env(command, environment)) {
+    std::erase_if(environment.variables,
+                  [](const EnvVariable& variable) { return variable.name == "MIX_ENV"; });
+  }
   pass_environment(environment, decision);
 }
 

@@ -36,10 +36,9 @@ class Linter {
       for (const TaskRule& rule : layer.tasks) lint_task(layer, rule);
       for (const ExecRule& rule : layer.execs) lint_exec(rule);
     }
-    std::sort(warnings_.begin(), warnings_.end(),
-                     [](const LintWarning& a, const LintWarning& b) {
-                       return std::tie(a.file, a.line, a.what) < std::tie(b.file, b.line, b.what);
-                     });
+    std::sort(warnings_.begin(), warnings_.end(), [](const LintWarning& a, const LintWarning& b) {
+      return std::tie(a.file, a.line, a.what) < std::tie(b.file, b.line, b.what);
+    });
     return std::move(warnings_);
   }
 

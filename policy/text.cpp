@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <cstdio>
 
 namespace mixguard::policy {
 namespace {
@@ -77,6 +75,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+// At least four digits.
+std::string hexadecimal(char32_t value) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string digits;
+  for (; value != 0 || digits.size() < 4; value >>= 4U) {
+    digits.insert(digits.begin(), kDigits[value & 0xFU]);
+  }
+  return digits;
+}
+
 std::string escaped(char32_t code_point) {
   switch (code_point) {
     case U'\n':
@@ -141,11 +149,7 @@ std::optional<char> find_metacharacter(std::string_view text) {
   return text[at];
 }
 
-std::string code_point_name(char32_t code_point) {
-  std::array<char, 16> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "U+%04X", static_cast<std::uint32_t>(code_point));
-  return buffer.data();
-}
+std::string code_point_name(char32_t code_point) { return "U+" + hexadecimal(code_point); }
 
 std::string quoted(std::string_view text) {
   if (text.size() <= kLongestQuote && is_plain_text(text)) return concat({"\"", text, "\""});
@@ -170,8 +174,8 @@ std::string quoted(std::string_view text) {
 }
 
 std::string toml_string(std::string_view text) {
-  const bool is_literal =
-      std::all_of(text.begin(), text.end(), [](char c) { return c != '\'' && c >= 0x20; });
+  const bool is_literal = std::all_of(text.begin(), text.end(),
+                                      [](char c) { return c != '\'' && c >= 0x20 && c != 0x7F; });
   if (is_literal) return "'" + std::string(text) + "'";
   std::string out = "\"";
   for (const char c : text) {
@@ -179,9 +183,7 @@ std::string toml_string(std::string_view text) {
       out += '\\';
       out += c;
     } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      std::array<char, 8> buffer{};
-      std::snprintf(buffer.data(), buffer.size(), "\\u%04X", static_cast<unsigned>(c));
-      out += buffer.data();
+      out += "\\u" + hexadecimal(static_cast<unsigned char>(c));
     } else {
       out += c;
     }

@@ -210,8 +210,9 @@ class Applier {
   const std::set<std::uint64_t> shared_;
 };
 
-Result<void> sync_dirs(int root, const std::set<std::string>& paths) {
+Result<void> sync_dirs(int root, const std::set<std::string>& paths, Durability& durability) {
   for (const std::string& path : paths) {
+    if (!durability.sync_each()) continue;
     auto dir = tree::open_dir(root, path);
     // A directory that is gone has nothing of ours left to keep.
     if (!dir && !concerns_everything(dir.error().code)) continue;
@@ -284,22 +285,20 @@ Result<void> apply(const Field& field, Journal& journal, bool recovering) {
 }
 
 Result<void> sync_applied(const Field& field, const std::vector<Op>& ops) {
-  std::set<std::string> live = parents_of(ops);
-  if (live.size() > kManyObjects) return sync_file_system(field.project);
-  if (auto synced = sync_dirs(field.area, live); !synced) return synced;
+  Durability durability;
+  std::set<std::string> paths = parents_of(ops);
+  if (auto synced = sync_dirs(field.area, paths, durability); !synced) return synced;
   for (const Op& op : ops) {
-    if (op.attributes) live.insert(op.path);
+    if (op.attributes) paths.insert(op.path);
   }
-  return sync_dirs(field.project, live);
-}
-
-Result<void> sync_area(int area, const std::vector<Op>& ops) {
-  return sync_dirs(area, parents_of(ops));
-}
-
-Result<void> sync_file_system(int fd) {
-  if (::syncfs(fd) < 0) return tree::fail_errno("sync", "the project's file system");
+  if (auto synced = sync_dirs(field.project, paths, durability); !synced) return synced;
+  auto finished = durability.finish(field.project);
+  if (!finished) return propagate(finished);
   return {};
+}
+
+Result<void> sync_area(int area, const std::vector<Op>& ops, Durability& durability) {
+  return sync_dirs(area, parents_of(ops), durability);
 }
 
 Result<void> set_aside(int area, int run_dir, const std::string& path) {

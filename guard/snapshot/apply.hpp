@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "guard/snapshot/durability.hpp"
 #include "guard/snapshot/journal.hpp"
 #include "policy/result.hpp"
 
@@ -28,11 +29,7 @@ Result<void> apply(const Field& field, Journal& journal, bool recovering);
 Result<void> sync_applied(const Field& field, const std::vector<Op>& ops);
 
 // Makes the parent directories in the area durable, so that every object is found after a crash.
-Result<void> sync_area(int area, const std::vector<Op>& ops);
-
-// Beyond this many objects one syncfs(2) is cheaper than an fsync(2) each.
-constexpr std::size_t kManyObjects = 500;
-Result<void> sync_file_system(int fd);
+Result<void> sync_area(int area, const std::vector<Op>& ops, Durability& durability);
 
 // Moves everything that is no operation's other side out of `area`: copies that were no change,
 // whiteouts of what was not deleted, pre-images of what stayed the same.

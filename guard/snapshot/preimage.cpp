@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "guard/snapshot/apply.hpp"
 #include "guard/snapshot/copy_file.hpp"
+#include "guard/snapshot/durability.hpp"
 #include "guard/snapshot/manifest.hpp"
 #include "guard/snapshot/tree.hpp"
 
@@ -56,9 +56,7 @@ class Copier {
       if (!walked) return propagate(walked);
     }
     if (auto finished = finish_directories(); !finished) return propagate(finished);
-    if (copied_ > kManyObjects) {
-      if (auto synced = sync_file_system(before_); !synced) return propagate(synced);
-    }
+    if (auto synced = durability_.finish(before_); !synced) return propagate(synced);
     return std::move(manifest_);
   }
 
@@ -105,7 +103,7 @@ class Copier {
     if (!from) return propagate(from);
     auto to = target_of(path);
     if (!to) return propagate(to);
-    auto node = copy_file(*from, tree::split(path).name, *to, ++copied_ <= kManyObjects);
+    auto node = copy_file(*from, tree::split(path).name, *to, durability_.sync_each());
     if (!node) return propagate(node);
     entry.node = *node;
     return {};
@@ -132,7 +130,7 @@ class Copier {
       auto dir = tree::open_dir(before_, path);
       if (!dir) return propagate(dir);
       if (auto done = tree::make_alike(dir->get(), ".", entry.node); !done) return done;
-      if (copied_ > kManyObjects) continue;
+      if (!durability_.sync_each()) continue;
       if (auto synced = tree::sync(dir->get(), path); !synced) return synced;
     }
     return {};
@@ -143,7 +141,7 @@ class Copier {
   tree::Parents from_;
   tree::UniqueFd target_;
   std::optional<std::string> target_path_;
-  std::size_t copied_ = 0;
+  Durability durability_;
   Manifest manifest_;
 };
 

@@ -361,10 +361,6 @@ Result<std::vector<Recovery>> recover(const Store& store) {
   for (const std::string& id : *ids) {
     if (auto finished = finish(store, id, done); !finished) return propagate(finished);
   }
-  auto trash = tree::open_dir(store.fd(), "trash");
-  if (!trash && trash.error().code == ENOENT) return done;
-  if (!trash) return propagate(trash);
-  if (auto emptied = tree::empty_trash(trash->get()); !emptied) return propagate(emptied);
   return done;
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "guard/snapshot/apply.hpp"
@@ -18,6 +19,10 @@ namespace {
 
 using sandbox::UniqueFd;
 using tree::fail_errno;
+
+// Deleting can take longer than the run did (a file system that discards blocks at once); what is
+// left goes with the next runs.
+constexpr std::chrono::milliseconds kTrashTime(30);
 
 // Ids name directories of the store; what is no plain name cannot be one.
 bool plausible(const std::string& run_id) {
@@ -96,7 +101,10 @@ Result<Run> make_run(const Store& store, const std::string& run_id) {
 Result<Run> hold_run(const Store& store, const std::string& run_id) {
   auto dir = open_run_dir(store, run_id);
   if (!dir) return propagate(dir);
-  Run run{run_id, store.run_path(run_id), {}, {}, std::move(*dir)};
+  Run run;
+  run.id = run_id;
+  run.path = store.run_path(run_id);
+  run.dir = std::move(*dir);
   if (::flock(run.dir.get(), LOCK_EX | LOCK_NB) < 0) return fail_errno("hold run", run_id);
   auto store_fd = reopen(store.fd(), store.path());
   if (!store_fd) return propagate(store_fd);
@@ -121,9 +129,8 @@ Result<void> discard_run(Run& run) {
   auto bin = store_dir(run, "trash");
   if (!bin) return propagate(bin);
   if (auto moved = tree::move_to_trash(runs->get(), run.id, bin->get()); !moved) return moved;
-  if (auto emptied = tree::empty_trash(bin->get()); !emptied) return emptied;
-  // The mark goes last: until then recover() would try again.
-  return mark_ended(run.store.get(), run.id);
+  if (auto ended = mark_ended(run.store.get(), run.id); !ended) return ended;
+  return tree::empty_trash(bin->get(), kTrashTime);
 }
 
 Result<void> forget_run(const Store& store, const std::string& run_id) {
@@ -132,8 +139,10 @@ Result<void> forget_run(const Store& store, const std::string& run_id) {
 
 Result<void> record(Run& run, const Journal& journal) {
   for (const char* name : {"runs", "active"}) {
+    if (run.findable) break;
     if (auto synced = sync_store_dir(run, name); !synced) return synced;
   }
+  run.findable = true;
   return save_journal(run.dir.get(), journal, true);
 }
 
@@ -166,7 +175,9 @@ Result<void> close_journal(Run& run, Journal& journal) {
   journal.settled = *now;
   journal.state = journal.ends_as;
   if (auto saved = save_journal(run.dir.get(), journal, true); !saved) return saved;
-  return tidy(run, journal);
+  // The run is over whether or not its leavings could be removed; recover() tries again.
+  (void)tidy(run, journal);
+  return {};
 }
 
 Result<void> tidy(Run& run, const Journal& journal) {
@@ -179,7 +190,7 @@ Result<void> tidy(Run& run, const Journal& journal) {
     if (auto pruned = prune(area->get(), journal.ops, bin->get()); !pruned) return pruned;
   }
   if (auto gone = tree::move_to_trash(run.dir.get(), "work", bin->get()); !gone) return gone;
-  if (auto emptied = tree::empty_trash(bin->get()); !emptied) return emptied;
+  if (auto emptied = tree::empty_trash(bin->get(), kTrashTime); !emptied) return emptied;
   return mark_ended(run.store.get(), run.id);
 }
 

@@ -19,6 +19,7 @@ struct Run {
   sandbox::UniqueFd store;  // these three O_RDONLY|O_DIRECTORY
   sandbox::UniqueFd project;
   sandbox::UniqueFd dir;  // the run's own
+  bool findable = false;  // after a power cut: the directories that lead to it are on disk
 };
 
 // Makes runs/ID, marks it active and holds it. The store must be locked. Fails when there is one

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <optional>
@@ -173,6 +174,12 @@ Result<std::vector<std::string>> Store::runs() const {
   auto names = tree::list(dir->get(), path_ + "/runs");
   if (names) std::sort(names->begin(), names->end());
   return names;
+}
+
+Result<void> Store::empty_trash() const {
+  auto trash = tree::open_dir(dir_.get(), "trash");
+  if (!trash) return propagate(trash);
+  return tree::empty_trash(trash->get(), std::chrono::hours(24));
 }
 
 std::string new_run_id() {

@@ -13,7 +13,7 @@
 //   runs/ID/before     pre-images, for runs that write through (guard/snapshot/preimage.hpp)
 //   runs/ID/journal    what is being applied and what was (guard/snapshot/journal.hpp)
 //   active/ID          an empty file: the run has not ended (what recover() looks at)
-//   trash/             deleted trees, emptied when nothing waits for it
+//   trash/             deleted trees, emptied a little at the end of every run
 
 #include <functional>
 #include <string>
@@ -51,6 +51,8 @@ class Store {
 
   // Ids of all runs on disk, oldest first.
   Result<std::vector<std::string>> runs() const;
+  // Removes all that was deleted; takes as long as it takes. For when space is needed.
+  Result<void> empty_trash() const;
   [[nodiscard]] std::string run_path(const std::string& run_id) const {
     return path_ + "/runs/" + run_id;
   }

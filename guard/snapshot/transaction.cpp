@@ -216,14 +216,13 @@ Result<void> Transaction::remove_seeds() {
 // Takes overlayfs' marks off everything that will come to the project and makes it durable: an
 // exchange of a file whose data is not on disk leaves it empty after a power cut.
 Result<void> Transaction::clean() {
-  std::size_t count = 0;
+  Durability durability;
   tree::Parents parents(upper_fd_.get());
   const auto clean_one = [&](const std::string& path,
                              const tree::Node& node) -> Result<tree::Walk> {
     auto dir = parents.of(path);
     if (!dir) return propagate(dir);
-    const bool sync = ++count <= kManyObjects;
-    auto cleaned = clean_object(*dir, tree::split(path).name, node, sync);
+    auto cleaned = clean_object(*dir, tree::split(path).name, node, durability.sync_each());
     if (!cleaned) return propagate(cleaned);
     return tree::Walk::kOn;
   };
@@ -231,8 +230,11 @@ Result<void> Transaction::clean() {
     if (!op.after) continue;
     if (auto walked = tree::walk(upper_fd_.get(), op.path, clean_one); !walked) return walked;
   }
-  if (count > kManyObjects) return sync_file_system(upper_fd_.get());
-  return sync_area(upper_fd_.get(), journal_.ops);
+  if (auto synced = sync_area(upper_fd_.get(), journal_.ops, durability); !synced) return synced;
+  auto finished = durability.finish(upper_fd_.get());
+  if (!finished) return propagate(finished);
+  run_.findable = *finished;
+  return {};
 }
 
 Result<void> Transaction::discard() {

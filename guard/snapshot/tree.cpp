@@ -42,13 +42,34 @@ Node node_from(const struct statx& raw) {
 
 std::string_view shown(std::string_view path) { return path.empty() ? "." : path; }
 
-int open_beneath(int root, const char* path, std::uint64_t flags) {
+// openat2(2) where a seccomp filter hides it (old container profiles): one component after the
+// other, no symlink followed, nothing above, no other device.
+int open_stepwise(int root, std::string_view path, int flags) {
+  struct stat home{};
+  if (::fstat(root, &home) < 0) return -1;
+  UniqueFd at;
+  while (!path.empty()) {
+    const std::string name(path.substr(0, path.find('/')));
+    path.remove_prefix(std::min(name.size() + 1, path.size()));
+    if (name == "..") return errno = EXDEV, -1;
+    const int step = path.empty() ? flags : O_PATH | O_DIRECTORY;
+    UniqueFd next(::openat(at ? at.get() : root, name.c_str(), step | O_NOFOLLOW | O_CLOEXEC));
+    struct stat info{};
+    if (!next || ::fstat(next.get(), &info) < 0) return -1;
+    if (info.st_dev != home.st_dev) return errno = EXDEV, -1;
+    at = std::move(next);
+  }
+  return at.release();
+}
+
+int open_beneath(int root, const char* path, int flags) {
   open_how how{};
-  how.flags = flags | O_CLOEXEC;
+  how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
   // RESOLVE_BENEATH answers EAGAIN when a rename anywhere raced with it.
   for (int tries = 0;; ++tries) {
     const long fd = ::syscall(SYS_openat2, root, path, &how, sizeof how);
+    if (fd < 0 && errno == ENOSYS) return open_stepwise(root, path, flags);
     if (fd >= 0 || errno != EAGAIN || tries == 100) return static_cast<int>(fd);
   }
 }
@@ -93,14 +114,17 @@ Result<UniqueFd> open_for_removal(int dir, const std::string& name) {
   return open_dir(dir, name);
 }
 
+using Clock = std::chrono::steady_clock;
+
 // Removes one directory of the trash. Its subdirectories move up into the trash, to be removed in
 // their turn, so that neither depth nor the length of a path ever matters.
-Result<void> flatten(int trash, const std::string& name) {
+Result<void> flatten(int trash, const std::string& name, Clock::time_point end) {
   auto dir = open_for_removal(trash, name);
   if (!dir) return propagate(dir);
   auto names = list(dir->get(), name);
   if (!names) return propagate(names);
   for (const std::string& child : *names) {
+    if (Clock::now() >= end) return {};
     if (::unlinkat(dir->get(), child.c_str(), 0) == 0) continue;
     if (errno != EISDIR && errno != EPERM) return fail_errno("remove", child);
     if (auto moved = move_to_trash(dir->get(), child, trash); !moved) return moved;
@@ -158,7 +182,7 @@ Result<Node> look_at(int fd, std::string_view object) {
 }
 
 Result<UniqueFd> open_dir(int root, const std::string& path) {
-  constexpr std::uint64_t kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
   std::string_view rest = shown(path);
   UniqueFd at;
   do {
@@ -384,17 +408,20 @@ Result<void> move_to_trash(int dir, const std::string& name, int trash) {
   return rename(dir, name, trash, trash_name(**node), 0);
 }
 
-Result<void> empty_trash(int trash) {
-  for (;;) {
+Result<void> empty_trash(int trash, std::chrono::milliseconds time) {
+  const Clock::time_point end = Clock::now() + time;
+  while (Clock::now() < end) {
     auto names = list(trash, "trash");
     if (!names) return propagate(names);
     if (names->empty()) return {};
     for (const std::string& name : *names) {
+      if (Clock::now() >= end) return {};
       if (::unlinkat(trash, name.c_str(), 0) == 0 || errno == ENOENT) continue;
       if (errno != EISDIR && errno != EPERM) return fail_errno("remove", name);
-      if (auto removed = flatten(trash, name); !removed) return removed;
+      if (auto removed = flatten(trash, name, end); !removed) return removed;
     }
   }
+  return {};
 }
 
 }  // namespace mixguard::guard::tree

@@ -77,7 +77,8 @@ void start_counting() { ::sched_yield(); }
   bool good = false;
   try {
     good = act();
-  } catch (const std::exception&) {
+  } catch (...) {
+    good = false;
   }
   ::_exit(good ? 0 : 1);
 }
@@ -132,6 +133,7 @@ void check_sound(const Project& project, const TreeState& before, const TreeStat
   REQUIRE(sound);
   REQUIRE(recover(project.store())->empty());
   REQUIRE(fs::is_empty(project.at(".mixguard/active")));
+  REQUIRE(project.store().empty_trash());
   REQUIRE(fs::is_empty(project.at(".mixguard/trash")));
 }
 

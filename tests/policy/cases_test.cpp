@@ -11,7 +11,7 @@ namespace {
 
 std::string folder() {
   const char* const named = std::getenv("MIXGUARD_CASES");
-  return named == nullptr ? std::string(MIXGUARD_SOURCE_DIR) + "/tests/cases" : named;
+  return named == nullptr ? std::string(MIXGUARD_TEST_SOURCES) + "/cases" : named;
 }
 
 std::string read(const std::string& path) {

@@ -45,13 +45,25 @@ TEST_CASE("MIX_ENV is what was given, unless that is empty") {
 
 TEST_CASE("a task's own preference comes before the default, the project's before the task's") {
   CHECK(judge_env({}, "mix test").parts.front().env == "test");
-  CHECK(judge_env({}, "mix do test + t").parts.back().env == "test");
-  CHECK(judge_env({}, "mix do t + test").parts.back().env == "dev");
   CHECK(judge_env({"MIX_ENV=dev"}, "mix test").parts.front().env == "dev");
   Facts preferring = facts();
   preferring.preferred_env = {{"test", "e2e"}, {"t", "test"}};
   CHECK(decide(policy(), words("mix test"), preferring).parts.front().env == "e2e");
   CHECK(decide(policy(), words("mix t"), preferring).parts.front().env == "test");
+}
+
+TEST_CASE("the preference of do counts for all its parts, and none of theirs does") {
+  CHECK(judge_env({}, "mix do test + t").parts.back().env == "dev");
+  CHECK(judge_env({"MIX_ENV=test"}, "mix do t + test").parts.back().env == "test");
+  Facts preferring = facts();
+  preferring.preferred_env = {{"do", "test"}};
+  CHECK(decide(policy(), words("mix do t + test"), preferring).parts.back().env == "test");
+}
+
+TEST_CASE("MIX_ENV is left unset only where Mix itself would refuse the default") {
+  CHECK(value(judge_env({}, "mix do t + test"), "MIX_ENV") == "(absent)");
+  CHECK(value(judge_env({}, "mix do t + compile"), "MIX_ENV") == "dev");
+  CHECK(value(judge_env({"MIX_ENV=dev"}, "mix do t + test"), "MIX_ENV") == "dev");
 }
 
 TEST_CASE("an environment that no rule lets through is refused") {

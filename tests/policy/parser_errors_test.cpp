@@ -224,6 +224,25 @@ TEST_CASE("a table header that does not begin with a key is an error and not a c
   }
 }
 
+TEST_CASE("letters that TOML knows only in strings are an error elsewhere and not a crash") {
+  for (const std::string text : {"\u02cf", "\u02cf = 1", "a = \u02cf", "a\u2001", "[a]\u3001"}) {
+    INFO(text);
+    CHECK(complaints("version = 1\n" + text).starts_with("2:"));
+  }
+}
+
+TEST_CASE("letters are told from strings as TOML tells them") {
+  CHECK(complaints("version = 1\nname = \"\u02cf \\\" \u02cf\" # \u02cf\n").empty());
+  CHECK(complaints("version = 1\nname = '\u02cf \\' # '\u02cf\n").empty());
+  CHECK(
+      complaints("version = 1\nname = \"\"\"a\"b\"\"\u02cf\n\u02cf\"\"\"\"\" # \u02cf\n").empty());
+  CHECK(complaints("version = 1\nname = '''a'b\n\u02cf'''\n").empty());
+  CHECK(complaints("version = 1\nname = '\u02cf' \u02cf\n") ==
+        "2:12: U+02CF outside of strings and comments\n");
+  CHECK(complaints("version = 1\nname = \"\"\"\"\"\" \u02cf\n") ==
+        "2:15: U+02CF outside of strings and comments\n");
+}
+
 TEST_CASE("deep nesting is an error and not a crash") {
   CHECK(!complaints("version = 1\nname = " + std::string(100'000, '[')).empty());
 }

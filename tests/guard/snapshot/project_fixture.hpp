@@ -81,6 +81,9 @@ class Project {
 void in_overlay(const std::string& project_root, const std::string& upper, const std::string& work,
                 const std::function<void()>& command);
 
+// Runs `body` in a child; fails the test when it throws.
+void in_child(const std::function<void()>& body);
+
 // Runs `body` in a child where the project's directory is a file system of its own, in memory and
 // of this size ("2m"). Fails the test when the body throws.
 void on_small_disk(const std::string& project_root, const std::string& size,
@@ -140,19 +143,27 @@ inline int wait_for(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-// Runs `body` in a child with its own mounts and returns its exit code.
-inline int namespaced_child(const std::function<void()>& body) {
+// Runs `body` in a child and returns its exit code: 1 when it throws.
+inline int child_of(const std::function<void()>& body) {
   const pid_t child = ::fork();
   if (child != 0) return wait_for(child);
-  enter_namespaces();
   ::umask(022);
   try {
     body();
   } catch (const std::exception& error) {
-    std::cerr << "in the namespace: " << error.what() << "\n";
+    std::cerr << "in the child: " << error.what() << "\n";
+    ::_exit(1);
+  } catch (...) {  // a failed assertion: the test must not go on twice
     ::_exit(1);
   }
   ::_exit(0);
+}
+
+inline int namespaced_child(const std::function<void()>& body) {
+  return child_of([&] {
+    enter_namespaces();
+    body();
+  });
 }
 
 inline int overlay_child(const std::string& root, const std::string& upper, const std::string& work,
@@ -274,6 +285,8 @@ inline void in_overlay(const std::string& project_root, const std::string& upper
                        const std::string& work, const std::function<void()>& command) {
   REQUIRE(detail::overlay_child(project_root, upper, work, command) == 0);
 }
+
+inline void in_child(const std::function<void()>& body) { REQUIRE(detail::child_of(body) == 0); }
 
 inline void on_small_disk(const std::string& project_root, const std::string& size,
                           const std::function<void()>& body) {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/toml_scan.hpp"
+
+#include <algorithm>
+
+#include "policy/text.hpp"
+
+namespace mixguard::policy {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : rest_(text) {
+    if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
+  }
+
+  std::optional<StrayCharacter> scan() {
+    while (!rest_.empty()) {
+      const char c = rest_.front();
+      if (static_cast<unsigned char>(c) >= 0x80) return stray();
+      if (c == '#') {
+        skip(std::min(rest_.find('\n'), rest_.size()));
+      } else if (c == '"' || c == '\'') {
+        if (!skip_string(c)) return std::nullopt;
+      } else {
+        skip(1);
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  void skip(std::size_t count) {
+    for (const char c : rest_.substr(0, count)) {
+      if (c == '\n') {
+        ++line_;
+        column_ = 1;
+      } else if ((static_cast<unsigned char>(c) & 0xC0U) != 0x80U) {
+        ++column_;
+      }
+    }
+    rest_.remove_prefix(std::min(count, rest_.size()));
+  }
+
+  // Answers no when the string does not end, which the parser will say better.
+  bool skip_string(char quote) {
+    const bool is_long = rest_.starts_with(quote == '"' ? "\"\"\"" : "'''");
+    const std::size_t length = is_long ? 3 : 1;
+    skip(length);
+    while (!rest_.empty()) {
+      const char c = rest_.front();
+      if (c == '\n' && !is_long) return false;
+      if (c == '\\' && quote == '"') {
+        skip(2);
+      } else if (c != quote) {
+        skip(1);
+      } else if (close(quote, length)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // A long string may end in two quotes of its own before the three that close it.
+  bool close(char quote, std::size_t length) {
+    const std::size_t run = std::min(rest_.find_first_not_of(quote), rest_.size());
+    skip(length == 1 ? 1 : std::min<std::size_t>(run, 5));
+    return run >= length;
+  }
+
+  [[nodiscard]] StrayCharacter stray() const {
+    std::string_view rest = rest_;
+    return {line_, column_, take_code_point(rest).value_or(0xFFFD)};
+  }
+
+  std::string_view rest_;
+  std::uint32_t line_ = 1;
+  std::uint32_t column_ = 1;
+};
+
+}  // namespace
+
+std::optional<StrayCharacter> find_stray_character(std::string_view text) {
+  return Scanner(text).scan();
+}
+
+}  // namespace mixguard::policy
