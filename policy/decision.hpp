@@ -134,8 +134,9 @@ struct Decision {
   std::vector<std::string> canonical;
   std::vector<Part> parts;
   std::string program;  // "mix", "iex", or the real path of a plain program
-  std::vector<EnvVariable>
-      environment;  // what the child gets from the rules, MIX_ENV always among it for Mix
+  // What the child gets from the rules: for Mix with MIX_ENV among it, but for the one case of
+  // docs/design/effective-environment.md.
+  std::vector<EnvVariable> environment;
   std::vector<DroppedVariable> dropped;
   Confinement confinement;
   SnapshotPlan snapshot;

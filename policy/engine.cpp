@@ -178,9 +178,7 @@ void judge_mix(const Policy::Index& index, const MixCommand& command, const Word
   }
   std::vector<JudgedPart> judged = judge_calls(index, command, environment, facts);
   conclude(index, judged, facts, decision);
-  std::vector<Words> spelt;
-  for (const Part& part : decision.parts) spelt.push_back(part.canonical);
-  decision.canonical = spell(command, spelt);
+  decision.canonical = spell(command, decision.parts);
   if (needs_unset_env(command, environment)) {
     std::erase_if(environment.variables,
                   [](const EnvVariable& variable) { return variable.name == "MIX_ENV"; });

@@ -23,8 +23,8 @@ class Policy {
   static tl::expected<Policy, std::vector<PolicyError>> build(std::vector<Ruleset> layers);
 
   [[nodiscard]] const std::vector<Ruleset>& layers() const;
-  // Whether the builtin catalogue is underneath (every layer that says `extends = []` takes it
-  // away).
+  // Whether the builtin catalogue is underneath: always, until every layer that is present says
+  // `extends = []`.
   [[nodiscard]] bool has_builtin() const;
   // Paths written in [[exec]] rules with as = "command", for guard to compare with the program by
   // device and inode.

@@ -68,17 +68,14 @@ Refusal unfit(const VariableRules& variable, const EnvRule& rule, std::string_vi
 
 // The line of policy that would pass a variable, without telling its value.
 std::string passing_line(std::string_view name, std::string_view value) {
-  const std::string key(name);
-  if (injects_code(name)) return key + " = { enum = ['…'] }";
+  if (injects_code(name)) return concat({name, " = { enum = ['…'] }"});
   constexpr std::size_t kLongestRepeat = 1'000;
-  const bool is_plain =
-      std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c < 0x7F; });
-  const std::string letters = is_plain ? "[ -~]" : "(?s:.)";
-  const std::string count = value.size() <= 256              ? "{0,256}"
-                            : value.size() <= kLongestRepeat ? "{0,1000}"
-                                                             : "*";
-  return key + " = { match = '" + letters + count + "'" +
-         (sounds_secret(name) ? ", secret = true }" : " }");
+  const std::string_view letters = is_plain_text(value) ? "[ -~]" : "(?s:.)";
+  const std::string_view count = value.size() <= 256              ? "{0,256}"
+                                 : value.size() <= kLongestRepeat ? "{0,1000}"
+                                                                  : "*";
+  return concat({name, " = { match = '", letters, count, "'",
+                 sounds_secret(name) ? ", secret = true }" : " }"});
 }
 
 class Builder {

@@ -219,8 +219,7 @@ MixCommand read_iex(const std::vector<std::string>& words) {
   return command;
 }
 
-std::vector<std::string> spell(const MixCommand& command,
-                               const std::vector<std::vector<std::string>>& parts) {
+std::vector<std::string> spell(const MixCommand& command, const std::vector<Part>& parts) {
   Words out = command.is_iex ? Words{"iex", "-S", "mix"} : Words{"mix"};
   if (command.is_do) {
     out.emplace_back("do");
@@ -229,7 +228,7 @@ std::vector<std::string> spell(const MixCommand& command,
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (command.is_iex && i + 1 == parts.size()) break;
     if (i > 0) out.emplace_back("+");
-    out.insert(out.end(), parts[i].begin() + 1, parts[i].end());
+    out.insert(out.end(), parts[i].canonical.begin() + 1, parts[i].canonical.end());
   }
   return out;
 }

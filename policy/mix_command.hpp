@@ -40,9 +40,9 @@ struct MixCommand {
 // else is refused.
 [[nodiscard]] MixCommand read_iex(const std::vector<std::string>& words);
 
-// The whole command, spelled out.
+// The whole command, spelled out from the canonical words of its parts.
 [[nodiscard]] std::vector<std::string> spell(const MixCommand& command,
-                                             const std::vector<std::vector<std::string>>& parts);
+                                             const std::vector<Part>& parts);
 
 // Lowercase words between underscores, between dots: "phx.gen.live". Mix would also take "Phx.Gen",
 // "_phx.gen" and more for the same module.

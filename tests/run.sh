@@ -16,7 +16,7 @@ count() {
   local p f s
   p=$(sed -nE 's/^All tests passed \(.* in ([0-9]+) test cases?\)$/\1/p; s/^test cases: .*\| +([0-9]+) passed.*/\1/p; s/^([0-9]+) passed, .*/\1/p' "$2" | tail -n 1)
   f=$(sed -nE 's/^test cases: .*\| +([0-9]+) failed.*/\1/p; s/^[0-9]+ passed, ([0-9]+) failed.*/\1/p' "$2" | tail -n 1)
-  s=$(grep -cE '^ *(skipped,|SKIP)' "$2")
+  s=$(grep -cE '^ *(skipped[,:]|SKIP)' "$2")
   passed=$((passed + ${p:-0})); failed=$((failed + ${f:-0})); skipped=$((skipped + s))
 }
 
@@ -30,7 +30,7 @@ group() {
   if "$@" >"$log" 2>&1; then
     printf '  ok    %-24s %3ds\n' "$name" $((SECONDS - start))
     count "$name" "$log"
-    grep -E '^ *(skipped,|SKIP)' "$log" | sort -u | sed 's/^ */        /'
+    grep -E '^ *(skipped[,:]|SKIP)' "$log" | sort -u | sed 's/^ */        /'
   else
     local before=$failed
     printf '  FAIL  %-24s %3ds\n' "$name" $((SECONDS - start))

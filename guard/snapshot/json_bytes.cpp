@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/snapshot/json_bytes.hpp"
 
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "guard/snapshot/digest.hpp"

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Strings of any bytes in JSON: as they are when they are UTF-8, else {"hex": "…"}. For .cpp files
-// only, it brings in the JSON library.
+// Strings of any bytes in JSON: as they are when they are UTF-8, else {"hex": "…"}.
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 

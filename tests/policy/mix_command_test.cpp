@@ -134,10 +134,12 @@ TEST_CASE("iex is guarded as iex -S mix, and as nothing else") {
 
 TEST_CASE("a command is spelled out with its parts between plus signs") {
   const auto spelled = [](const MixCommand& command) {
-    std::vector<Words> parts;
+    std::vector<Part> parts;
     for (const TaskCall& call : command.calls) {
-      parts.push_back({"mix", call.task});
-      parts.back().insert(parts.back().end(), call.words.begin(), call.words.end());
+      Part part;
+      part.canonical = {"mix", call.task};
+      part.canonical.insert(part.canonical.end(), call.words.begin(), call.words.end());
+      parts.push_back(std::move(part));
     }
     return spell(command, parts);
   };

@@ -49,7 +49,7 @@ void expect_confined(const std::string& root) {
   expect(tree::open_dir(fd.get(), "").has_value(), "itself");
   expect(tree::open_dir(fd.get(), "a/b").has_value(), "below");
   expect(tree::open_dir(fd.get(), "a/none").error().code == ENOENT, "absent");
-  for (const char* path : {"link", "link/b", "a/../a", "..", "out", "out/tmp"})
+  for (const char* path : {"link", "link/b", "..", "out", "out/tmp"})
     expect(!tree::open_dir(fd.get(), path), path);
   const auto dir = tree::open_dir(fd.get(), "a");
   expect(tree::read_file(dir->get(), "file").value_or("") == "content", "file");
