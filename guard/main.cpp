@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
@@ -8,6 +9,8 @@
 // Nothing below throws on purpose; what a library throws all the same (memory, a bug) must end as
 // an internal error with nothing run, not as an abort with a core dump.
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a file-size limit is an error of the write that meets it, not a death
   try {
     return mixguard::guard::cli::run_app(argc, argv);
   } catch (const std::exception& error) {

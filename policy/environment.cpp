@@ -183,7 +183,7 @@ class Builder {
     if (variable.name == kMixEnv || is_rebuilt(variable.name) || has(variable.name)) return;
     if (const std::string* value = default_of(variable)) {
       out_.variables.push_back({std::string(variable.name), *value, is_secret(variable)});
-    } else if (is_required(variable, out_.mix_env)) {
+    } else if (facts_.environment_is_complete && is_required(variable, out_.mix_env)) {
       refuse({Reason::kEnv,
               std::string(variable.name) + " is required" +
                   (out_.mix_env.empty() ? "" : " in " + out_.mix_env) + " and is not set",

@@ -13,6 +13,7 @@ Facts facts_for(const Policy& policy, const Expectation& expectation) {
   Facts facts;
   facts.project_root = "/project";
   facts.cwd = facts.project_root;
+  facts.environment_is_complete = false;
   for (const auto& [name, value] : expectation.env) facts.environment.push_back(name + "=" + value);
   const std::string& program = expectation.run.front();
   for (const std::string& path : policy.command_paths()) {

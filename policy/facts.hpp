@@ -16,6 +16,9 @@ struct Facts {
   std::string cwd;           // absolute real path of the caller's working directory
   std::vector<std::string>
       environment;  // the caller's, "NAME=value", in envp order, duplicates kept
+  // Whether that is all of it. An expectation ([[expect]]) names only what matters to it, and does
+  // not fail for a required variable that it leaves out.
+  bool environment_is_complete = true;
 
   // True when argv[0] holds a slash and its real path is the pinned toolchain's own program of that
   // name. A bare name ("mix") needs no such fact: mixguard looks it up itself and never through the

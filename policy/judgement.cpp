@@ -100,7 +100,8 @@ class Judge {
       } else if (rule.verdict == Verdict::kAllow && !may_allow(indexed)) {
         unentitled_.push_back(&rule);
       } else {
-        (indexed.entitled || rule.verdict == Verdict::kAllow ? speaks_ : asks_) = true;
+        const bool lifts = indexed.entitled || rule.verdict == Verdict::kAllow;
+        (lifts ? speaks_ : asks_) = true;
         consult(rule);
       }
     }

@@ -38,8 +38,7 @@ struct Misfit {
                                                 const PathScope& scope,
                                                 std::vector<PathArgument>& paths);
 
-// Whether `text` is a value that an environment variable or a policy may list for `kind` (its
-// grammar alone, without bounds).
+// Whether `text` has the grammar of `kind`, whatever the bounds of a type are.
 [[nodiscard]] bool has_shape(ValueKind kind, std::string_view text);
 
 // `path` as Path.expand/2 would make it: absolute, without ".", "..", doubled or trailing slashes.

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <tuple>
 
 namespace mixguard::sandbox {
 namespace {
@@ -70,8 +71,9 @@ std::vector<Entry> sorted_entries(const Workspace& workspace) {
     entries.push_back({bind.target, Entry::What::kBind, &bind});
   // A path sorts after every path that contains it; for equal ones the order above stands (a
   // project that is $HOME).
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.target < b.target; });
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.target, a.what) < std::tie(b.target, b.what);
+  });
   return entries;
 }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/sandbox.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -100,6 +103,21 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
+// Standard input, output and error go to the command as they are. A directory among them would be a
+// way out of its view: chmod(2) and stat(2) through /proc/self/fd/0/.. ask no other layer.
+Result<void> refuse_directories() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat info{};
+    if (::fstat(fd, &info) != 0) continue;
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (S_ISDIR(info.st_mode) || (flags >= 0 && (flags & O_PATH) != 0)) {
+      return fail("descriptor " + std::to_string(fd) +
+                  " is a directory; redirect it from a file, a pipe or /dev/null");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinement,
@@ -166,6 +184,7 @@ bool has_private_view(const std::vector<LayerReport>& layers) {
 Result<Outcome> run(const policy::Confinement& confinement, const Command& command,
                     const Workspace& workspace, const std::vector<LayerReport>& layers,
                     const KernelSupport& kernel) {
+  if (auto allowed = refuse_directories(); !allowed) return propagate(allowed);
   ChildPlan plan;
   plan.namespaces = has_private_view(layers);
 

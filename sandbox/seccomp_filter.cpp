@@ -147,16 +147,20 @@ class Filter {
   std::string failed_;
 };
 
+// fchmodat2(2), Linux 6.6: newer than libseccomp 2.5.4 and able to set what fchmodat may not.
+// glibc falls back to fchmodat.
+constexpr std::uint32_t kFchmodat2 = 452;
+
 // Calls newer than libseccomp 2.5.4 have no name there and would be allowed: answer them as an
-// older kernel does. These two instructions go before libseccomp's program, whose jumps are
-// relative; the architecture is checked by the latter all the same, because a number alone decides
-// nothing that is not an error here.
+// older kernel does. These instructions go before libseccomp's program, whose jumps are relative;
+// it checks the architecture all the same, because a number alone decides nothing that is not an
+// error here. x32 numbers are left to it: it kills them.
 void prepend_unknown_calls(std::vector<sock_filter>& program) {
-  const std::array<sock_filter, 4> guard{
+  const std::array<sock_filter, 5> guard{
       sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kFchmodat2, 2, 0),
       sock_filter BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kNewestKnownCall, 0, 2),
-      sock_filter BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 1,
-                           0),  // x32: killed by the program below
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 1, 0),
       sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
   };
   program.insert(program.begin(), guard.begin(), guard.end());
@@ -181,13 +185,18 @@ Result<std::vector<sock_filter>> Filter::compile() const {
   return program;
 }
 
+// Not libseccomp's SCMP_CMP64: that is a C compound literal.
+scmp_arg_cmp compare(unsigned argument, scmp_compare how, std::uint64_t a, std::uint64_t b = 0) {
+  return {argument, how, a, b};
+}
+
 // A 64-bit compare would let TIOCSTI|1<<32 through; the kernel looks at the low 32 bits
 // (CVE-2019-7303's class).
 scmp_arg_cmp low32_equals(unsigned argument, std::uint64_t value) {
-  return SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, 0xffffffffULL, value);
+  return compare(argument, SCMP_CMP_MASKED_EQ, 0xffffffffULL, value);
 }
 scmp_arg_cmp has_bits(unsigned argument, std::uint64_t bits) {
-  return SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, bits, bits);
+  return compare(argument, SCMP_CMP_MASKED_EQ, bits, bits);
 }
 
 void deny_namespaces(Filter& filter) {
@@ -214,8 +223,8 @@ void deny_setuid_bits(Filter& filter) {
 
 void deny_devices(Filter& filter) {
   for (const std::uint64_t type : {std::uint64_t{S_IFCHR}, std::uint64_t{S_IFBLK}}) {
-    filter.deny("mknod", EPERM, SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, S_IFMT, type));
-    filter.deny("mknodat", EPERM, SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, S_IFMT, type));
+    filter.deny("mknod", EPERM, compare(1, SCMP_CMP_MASKED_EQ, S_IFMT, type));
+    filter.deny("mknodat", EPERM, compare(2, SCMP_CMP_MASKED_EQ, S_IFMT, type));
   }
 }
 
@@ -234,11 +243,11 @@ void deny_socket_families(Filter& filter, const SeccompOptions& options) {
     if (family == AF_INET || family == AF_INET6) continue;
     filter.deny("socket", EAFNOSUPPORT, low32_equals(0, family));
   }
-  filter.deny("socket", EAFNOSUPPORT, SCMP_CMP64(0, SCMP_CMP_GE, kFamilies));
+  filter.deny("socket", EAFNOSUPPORT, compare(0, SCMP_CMP_GE, kFamilies));
   constexpr std::uint64_t kTypeMask = 0xf;  // SOCK_TYPE_MASK, include/linux/net.h
-  filter.deny("socket", EPERM, SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_RAW));
+  filter.deny("socket", EPERM, compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_RAW));
   if (!options.udp)
-    filter.deny("socket", EACCES, SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_DGRAM));
+    filter.deny("socket", EACCES, compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_DGRAM));
   for (unsigned family = 0; family < kFamilies; ++family) {
     if (family != AF_UNIX) filter.deny("socketpair", EAFNOSUPPORT, low32_equals(0, family));
   }
@@ -251,7 +260,7 @@ void deny_personality(Filter& filter) {
   for (unsigned bit = 0; bit < 32; ++bit) {
     const std::uint64_t set = 1ULL << bit;
     const std::uint64_t neighbour = 1ULL << ((bit + 1) % 32);
-    filter.deny("personality", EPERM, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, set | neighbour, set));
+    filter.deny("personality", EPERM, compare(0, SCMP_CMP_MASKED_EQ, set | neighbour, set));
   }
 }
 

@@ -60,8 +60,9 @@ group include_rule tests/include_rule.sh "$root" && [[ include_rule =~ $pattern 
 group policy "$bin/tests/policy_tests"
 group sandbox "$bin/tests/sandbox_tests"
 group guard "$bin/tests/guard_tests"
+group crash-steps "$bin/tests/crash_tests"
 group e2e tests/e2e/run.sh "$bin/mixguard"
-group crash tests/crash/run.sh "$bin/mixguard"
+group crash-instants tests/crash/run.sh "$bin/mixguard"
 if [ "$(id -u)" -eq 0 ]; then
   # The same again without privileges; a directory of its own, because the tree may not be readable for others.
   other=$(mktemp -d /tmp/mixguard-tests-XXXXXX)

@@ -79,7 +79,10 @@ void define_rollback(CLI::App& app, Action& action) {
   verb->add_option("ID", arguments->run,
                    "The run to undo (default: last, the newest that is not undone)");
   verb->add_option("--path", arguments->options.paths,
-                   "Only this project-relative path and what is below it; repeatable");
+                   "Only this project-relative path and what is below it; repeatable")
+      ->check([](const std::string& path) {
+        return path.empty() ? std::string("--path is empty") : std::string();
+      });
   verb->add_flag("--force", arguments->options.force,
                  "Put edited files back too, after keeping what is there");
   verb->add_flag("--dry-run", arguments->options.dry_run, "Show what would be put back");

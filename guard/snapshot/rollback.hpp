@@ -36,7 +36,8 @@ Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
 struct Recovery {
   std::string run_id;
   enum class Outcome {
-    kDiscarded,      // the run had not begun to commit: the project is as before
+    kDiscarded,      // the run had not begun to commit, or wrote through and was restored: the
+                     // project is as before
     kRolledForward,  // the commit or rollback had begun: it is finished now, the project is as
                      // after
   } outcome = Outcome::kDiscarded;

@@ -48,14 +48,16 @@ Result<void> ensure_dir(int parent, const char* name) {
   return {};
 }
 
-Result<void> furnish(int store) {
+Result<void> furnish(int store, int project) {
   for (const char* name : {"runs", "active", "trash"}) {
     if (auto made = ensure_dir(store, name); !made) return made;
   }
   auto ignore = tree::look(store, ".gitignore");
   if (!ignore) return propagate(ignore);
   if (*ignore) return {};
-  return tree::write_file(store, ".gitignore", "*\n", false);
+  // Last and durable, with the directories above: a run's intent must not outlive its store.
+  if (auto written = tree::write_file(store, ".gitignore", "*\n", true); !written) return written;
+  return tree::sync(project, "the project");
 }
 
 // Where the store goes when it cannot be in the project; the path is made by make_fallback().
@@ -96,7 +98,8 @@ Result<Store> Store::locate(const std::string& project_root, bool make) {
   if (!*attached) attached = store.attach_outside(make);
   if (!attached) return propagate(attached);
   if (*attached && make) {
-    if (auto furnished = furnish(store.fd()); !furnished) return propagate(furnished);
+    if (auto furnished = furnish(store.fd(), store.project_fd()); !furnished)
+      return propagate(furnished);
   }
   return store;
 }
@@ -149,7 +152,8 @@ Result<Store> Store::open_without_project() {
   Store store;
   auto attached = store.attach_outside(true);
   if (!attached) return propagate(attached);
-  if (auto furnished = furnish(store.fd()); !furnished) return propagate(furnished);
+  if (auto furnished = furnish(store.fd(), store.project_fd()); !furnished)
+    return propagate(furnished);
   store.project_.reset(
       ::open(store.path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!store.project_) return fail_errno("open", store.path_);

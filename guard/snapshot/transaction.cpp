@@ -126,13 +126,16 @@ Result<void> Transaction::commit(const ChangeSet& set) {
   if (auto planned = plan(set); !planned) return planned;
   if (auto aside = set_rest_aside(set); !aside) return aside;
   if (auto removed = remove_seeds(); !removed) return removed;
+  if (journal_.ops.empty()) return close_journal(run_, journal_);
   if (auto cleaned = clean(); !cleaned) return cleaned;
   if (auto written = write_intent(run_, journal_); !written) return written;
   auto done = carry_out(run_, journal_, false);
   for (const Op& op : journal_.ops) {
     if (op.withheld.empty()) continue;
-    late_conflicts_.push_back({op.path, ChangeKind::kModified, Disposition::kConflict,
-                               op.attributes.has_value(), op.withheld});
+    Change late = change_of(op);
+    late.disposition = Disposition::kConflict;
+    late.why = op.withheld;
+    late_conflicts_.push_back(std::move(late));
   }
   return done;
 }

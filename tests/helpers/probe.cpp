@@ -62,6 +62,11 @@ int setuid_open(const Arguments& a) {
   struct stat info{};
   return verdict(fd >= 0 && ::fstat(fd, &info) == 0 && (info.st_mode & S_ISUID) != 0);
 }
+// fchmodat2(2), Linux 6.6, by number: older headers do not know it.
+int setuid_newer_call(const Arguments& a) {
+  const int fd = ::open(a.at(0).c_str(), O_WRONLY | O_CREAT, 0755);
+  return verdict(fd >= 0 && ::syscall(452, AT_FDCWD, a.at(0).c_str(), 04755, 0) == 0);
+}
 int device_node(const Arguments& a) {
   return verdict(::mknod(a.at(0).c_str(), S_IFCHR | 0666, 0x103) == 0);
 }
@@ -235,6 +240,7 @@ constexpr Attack kAttacks[] = {
     {"hard_link", hard_link},
     {"setuid_bit", setuid_bit},
     {"setuid_open", setuid_open},
+    {"setuid_newer_call", setuid_newer_call},
     {"device_node", device_node},
     {"tcp_connect", tcp_connect},
     {"udp_send", udp_send},

@@ -103,6 +103,22 @@ TEST_CASE("defaults stand in for what is not set, and what is required must be")
   CHECK(value(judge_env({"MIX_ENV=test"}), "KEY_BASE") == "(absent)");
 }
 
+TEST_CASE("an expectation need not name what is required and beside its point") {
+  CHECK(Policy::build({ruleset(R"(
+    [env]
+    KEY_BASE = { match = '.{4,}', secret = true, required = ["prod"] }
+    [[task]]
+    id = "never"
+    name = "x"
+    decision = "deny"
+    [[expect]]
+    run = ["mix", "x"]
+    env = { MIX_ENV = "prod" }
+    is = "deny"
+    rule = "never"
+  )")}));
+}
+
 TEST_CASE("a name that appears twice is refused, whichever value is good") {
   CHECK(outcome(judge_env({"MIX_ENV=dev", "MIX_ENV=dev"})) == "deny E_ENV_DUP");
   CHECK(outcome(judge_env({"MODE=a", "MODE=b"})) == "deny E_ENV_DUP");

@@ -81,11 +81,13 @@ class UnixListener {
 // A process of the same user that the attack goes for.
 class Victim {
  public:
-  Victim() : pid_(::fork()) {
+  Victim() {
+    const auto catching = ::signal(SIGTERM, SIG_DFL);  // Catch catches it
+    pid_ = ::fork();
     if (pid_ == 0) {
-      ::signal(SIGTERM, SIG_DFL);  // Catch catches it
       for (;;) ::pause();
     }
+    ::signal(SIGTERM, catching);
   }
   ~Victim() {
     ::kill(pid_, SIGKILL);
@@ -97,7 +99,7 @@ class Victim {
   bool alive() const { return ::waitpid(pid_, nullptr, WNOHANG) == 0; }
 
  private:
-  pid_t pid_;
+  pid_t pid_ = -1;
 };
 
 void wait_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
@@ -194,8 +196,9 @@ TEST_CASE("setuid bits and devices cannot be made", "[escape]") {
   REQUIRE(box.bare({"setuid_bit", box.path("control")}).worked());
   CHECK(box.run({"setuid_bit", box.project("suid")}).refused());
   CHECK(box.run({"setuid_open", box.project("suid2")}).refused());
+  CHECK(box.run({"setuid_newer_call", box.project("suid3")}).refused());
   CHECK(box.run({"device_node", box.project("null")}).refused());
-  for (const char* name : {"suid", "suid2", "null"}) {
+  for (const char* name : {"suid", "suid2", "suid3", "null"}) {
     struct stat info{};
     if (::lstat(box.upper(name).c_str(), &info) != 0) continue;
     CHECK((info.st_mode & (S_ISUID | S_ISGID)) == 0);
@@ -351,4 +354,18 @@ TEST_CASE("a project swapped for another directory stops the run", "[escape]") {
   std::filesystem::remove(box.project());
   std::filesystem::create_directory_symlink(box.path("outside"), box.project());
   CHECK(box.run({"exit_with", "0"}).error.find("open_project") != std::string::npos);
+}
+
+TEST_CASE("a directory as standard input is refused: it would lead out of the view", "[escape]") {
+  if (!full_sandbox_available()) return;
+  Box box;
+  const int directory = ::open(box.path("outside").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int saved = ::dup(STDIN_FILENO);
+  ::dup2(directory, STDIN_FILENO);
+  CHECK(box.bare({"read", "/proc/self/fd/0/secret"}).worked());
+  const auto probe = box.run({"exit_with", "0"});
+  ::dup2(saved, STDIN_FILENO);
+  ::close(saved);
+  ::close(directory);
+  CHECK(probe.error.find("descriptor 0 is a directory") != std::string::npos);
 }
