@@ -280,15 +280,33 @@ TEST_CASE("what runs the next time a person works here is never committed") {
     write_file(".mixguard.toml", "default = 'allow'");
     write_file(".vscode/tasks.json", "{}");
     write_file("apps/x/.git/config", "x");
+    write_file("apps/y/.git/HEAD", "harmless");
+    write_file("apps/y/.git/config", "not so");
+    write_file("apps/z/.git", "gitdir: /elsewhere");
     write_file("deps/dep/.git/config", "a git dependency needs it");
     write_file(".envrc", "named literally");
   });
-  CHECK(lines(done.set) == Lines{"created .envrc", "modified .git/HEAD", "quarantine .git/config",
-                                 "quarantine .git/hooks", "quarantine .git/hooks/pre-commit",
-                                 "quarantine .mixguard.toml", "quarantine .vscode",
-                                 "quarantine .vscode/tasks.json", "created apps", "created apps/x",
-                                 "created apps/x/.git", "quarantine apps/x/.git/config",
-                                 "created deps", "created deps/dep", "created deps/dep/.git",
+  CHECK(lines(done.set) == Lines{"created .envrc",
+                                 "modified .git/HEAD",
+                                 "quarantine .git/config",
+                                 "quarantine .git/hooks",
+                                 "quarantine .git/hooks/pre-commit",
+                                 "quarantine .mixguard.toml",
+                                 "quarantine .vscode",
+                                 "quarantine .vscode/tasks.json",
+                                 "created apps",
+                                 "created apps/x",
+                                 "quarantine apps/x/.git",
+                                 "quarantine apps/x/.git/config",
+                                 "created apps/y",
+                                 "created apps/y/.git",
+                                 "created apps/y/.git/HEAD",
+                                 "quarantine apps/y/.git/config",
+                                 "created apps/z",
+                                 "quarantine apps/z/.git",
+                                 "created deps",
+                                 "created deps/dep",
+                                 "created deps/dep/.git",
                                  "created deps/dep/.git/config"});
   CHECK(project.read(".git/config") == "[core]");
   CHECK_FALSE(project.has(".git/hooks/pre-commit"));

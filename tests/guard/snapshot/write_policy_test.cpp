@@ -17,11 +17,27 @@ TEST_CASE("a path is writable only when a pattern says so") {
 
 TEST_CASE("a wildcard never opens what a tool would run") {
   const WritePolicy all{"test", {"**"}};
-  for (const char* path :
-       {".git/hooks/pre-commit", ".git/config", ".git/config.worktree", "apps/a/.git/config",
-        "apps/a/.git/hooks/x", ".git/modules/m/hooks/x", ".gitmodules", ".mixguard.toml",
-        ".mixguard/log.jsonl", ".envrc", ".vscode/tasks.json", ".idea/x", ".claude/settings.json",
-        ".codex/x", ".mcp.json", ".bashrc", ".zshenv"})
+  for (const char* path : {".git/hooks/pre-commit",
+                           ".git/config",
+                           ".git/config.worktree",
+                           "apps/a/.git/config",
+                           "apps/a/.git/hooks/x",
+                           ".git/modules/m/hooks/x",
+                           ".gitmodules",
+                           ".mixguard.toml",
+                           ".mixguard/log.jsonl",
+                           ".envrc",
+                           ".vscode/tasks.json",
+                           ".idea/x",
+                           ".claude/settings.json",
+                           ".codex/x",
+                           ".mcp.json",
+                           ".bashrc",
+                           ".zshenv",
+                           "apps/a/.git",
+                           "apps/a/.envrc",
+                           "apps/a/.vscode/tasks.json",
+                           "apps/a/.mixguard.toml"})
     CHECK(path_refusal(all, path).value_or("").starts_with("never committed: "));
   for (const char* path : {".git/HEAD", "lib/.envrc.ex", "deps/d/.git/config", ".github/x"})
     CHECK_FALSE(path_refusal(all, path));
