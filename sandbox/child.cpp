@@ -414,25 +414,33 @@ std::int64_t microseconds(const timeval& time) noexcept {
 }
 
 // Reduced mode has no pid namespace whose death takes everything along: kill our children until
-// there are none. Orphans of a killed child come to us (PR_SET_CHILD_SUBREAPER) and are killed in
-// the next round.
+// there are none. Orphans of a killed child come to us (PR_SET_CHILD_SUBREAPER) before its status
+// does, so that ECHILD means nobody is left; the list in /proc may miss some (proc(5), "children").
+// SIGCHLD has to be blocked.
 void kill_descendants() noexcept {
+  sigset_t child_signal;
+  ::sigemptyset(&child_signal);
+  ::sigaddset(&child_signal, SIGCHLD);
+  constexpr timespec kRound{0, 2'000'000};
   for (;;) {
     const int fd = ::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return;
     std::array<char, 4096> text{};
     const ssize_t length = ::read(fd, text.data(), text.size() - 1);
     ::close(fd);
-    if (length <= 0) return;
+    if (length < 0) return;
     for (char* cursor = text.data(); *cursor != '\0';) {
       char* end = nullptr;
       const long pid = std::strtol(cursor, &end, 10);
-      if (end == cursor) break;
+      if (end == cursor || *end != ' ') break;  // cut off: the next round has it whole
       if (pid > 0) ::kill(static_cast<pid_t>(pid), SIGKILL);
       cursor = end;
     }
-    while (::waitpid(-1, nullptr, 0) > 0) {
+    pid_t reaped = 0;
+    while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
     }
+    if (reaped < 0 && errno == ECHILD) return;
+    ::sigtimedwait(&child_signal, nullptr, &kRound);
   }
 }
 
