@@ -12,6 +12,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <string_view>
 
@@ -46,9 +47,6 @@ std::string with_umbrella(const std::string& root) {
 
 using Directory = std::unique_ptr<DIR, DirectoryCloser>;
 
-constexpr std::array<std::string_view, 5> kNotSearched{"_build", "deps", "node_modules", ".git",
-                                                       ".mixguard"};
-
 class DenySearch {
  public:
   explicit DenySearch(const std::vector<std::string>& patterns) : patterns_(patterns) {}
@@ -66,14 +64,20 @@ class DenySearch {
       return policy::glob_matches(pattern, path);
     });
   }
-  bool named(std::string_view directory) const {
-    return std::any_of(patterns_.begin(), patterns_.end(),
-                       [&](const std::string& pattern) { return is_within(pattern, directory); });
+
+  // A directory, also where the file system does not say so in its listing.
+  static bool is_directory_entry(int directory, const dirent& entry) {
+    if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
+    struct stat info{};
+    return ::fstatat(directory, entry.d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(info.st_mode);
   }
 
   Result<void> walk(int fd, const std::string& prefix, unsigned depth) {
-    constexpr unsigned kMaxDepth = 64;
+    constexpr unsigned kMaxDepth = 200;  // each level holds a descriptor
     const Directory directory(fd < 0 ? nullptr : ::fdopendir(fd));
+    if (directory && depth > kMaxDepth)
+      return fail("search " + prefix + " for [fs] deny: it is nested too deeply", ELOOP);
     if (!directory) {
       if (errno == EACCES) return {};  // the command cannot read it either
       return fail("search " + (prefix.empty() ? "the project" : prefix) +
@@ -82,16 +86,14 @@ class DenySearch {
     }
     while (const dirent* entry = ::readdir(directory.get())) {
       const std::string_view name = entry->d_name;
-      if (name == "." || name == "..") continue;
+      if (name == "." || name == ".." || (prefix.empty() && name == ".mixguard")) continue;
       const std::string path =
           prefix.empty() ? std::string(name) : prefix + "/" + std::string(name);
       if (denied(path)) {
         found_.push_back(path);
         continue;
       }
-      const bool skipped =
-          std::find(kNotSearched.begin(), kNotSearched.end(), name) != kNotSearched.end();
-      if (entry->d_type != DT_DIR || depth >= kMaxDepth || (skipped && !named(path))) continue;
+      if (!is_directory_entry(::dirfd(directory.get()), *entry)) continue;
       const int child = ::openat(::dirfd(directory.get()), entry->d_name,
                                  O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
       if (auto walked = walk(child, path, depth + 1); !walked) return walked;
@@ -153,6 +155,9 @@ Result<std::string> path_of_pattern(const std::string& pattern) {
   return path;
 }
 
+const std::string& path_in_view(const sandbox::Bind& bind) { return bind.target; }
+const std::string& path_in_view(const sandbox::Symlink& link) { return link.path; }
+
 void add_system(sandbox::Workspace& workspace) {
   workspace.binds.push_back({"/usr", "/usr"});
   for (const char* name : {"bin", "sbin", "lib", "lib32", "lib64", "libx32"}) {
@@ -181,6 +186,33 @@ void add_toolchain(sandbox::Workspace& workspace, const Toolchain& toolchain) {
   }
   if (is_within(toolchain.erlang_root, "/nix/store"))
     workspace.binds.push_back({"/nix/store", "/nix/store"});
+}
+
+// Where the system's view or the project itself is, an empty private home would cover it: a home in
+// the project is part of the project, one in a system directory (daemons have such) is read-only.
+bool can_be_private(const std::string& home, const std::string& project_root,
+                    const sandbox::Workspace& workspace) {
+  if (home.front() != '/' || home == "/" || home == "/tmp") return false;
+  if (!project_root.empty() && home != project_root && is_within(home, project_root)) return false;
+  for (const char* directory : {"/dev", "/proc"}) {
+    if (is_within(home, directory)) return false;
+  }
+  const auto covers = [&](const auto& shown) { return is_within(home, path_in_view(shown)); };
+  return std::none_of(workspace.binds.begin(), workspace.binds.end(), covers) &&
+         std::none_of(workspace.symlinks.begin(), workspace.symlinks.end(), covers);
+}
+
+void add_home(sandbox::Workspace& workspace, const std::string& home,
+              const std::string& project_root) {
+  if (home.empty()) return;
+  std::string normal = std::filesystem::path(home).lexically_normal().string();
+  if (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
+  if (!can_be_private(normal, project_root, workspace)) return;
+  workspace.home = normal;
+  for (const char* name : {".mix", ".hex", ".cache/rebar3", ".config/rebar3"}) {
+    const std::string path = join_path(normal, name);
+    if (is_directory(path)) workspace.binds.push_back({path, path, false, true});
+  }
 }
 
 }  // namespace
@@ -222,17 +254,12 @@ std::vector<std::string> writable_roots(const std::vector<std::string>& patterns
 
 Result<sandbox::Workspace> make_workspace(const Toolchain& toolchain,
                                           const policy::Confinement& confinement,
-                                          const std::string& home) {
+                                          const std::string& home,
+                                          const std::string& project_root) {
   sandbox::Workspace workspace;
   add_system(workspace);
   add_toolchain(workspace, toolchain);
-  if (home.size() > 1 && home.front() == '/') {
-    workspace.home = home;
-    for (const char* name : {".mix", ".hex", ".cache/rebar3", ".config/rebar3"}) {
-      const std::string path = join_path(home, name);
-      if (is_directory(path)) workspace.binds.push_back({path, path, false, true});
-    }
-  }
+  add_home(workspace, home, project_root);
   for (const std::string& pattern : confinement.read) {
     Result<std::string> path = path_of_pattern(pattern);
     if (!path) return propagate(path);

@@ -25,9 +25,8 @@ struct Project {
 // mix.exs is not an error here: root is empty then.
 Result<Project> find_project(const std::string& directory);
 
-// Paths below `root` that match a [fs] deny pattern, project-relative. Does not look into `_build`,
-// `deps`, `node_modules` and `.git` unless a pattern names them: those hold no secrets of the
-// project's own, and walking them would cost more than the run.
+// Paths below `root` that match a [fs] deny pattern, project-relative; everything is searched but
+// the store. Fails when a directory cannot be searched that the command could.
 Result<std::vector<std::string>> find_denied(const std::string& root,
                                              const std::vector<std::string>& patterns);
 
@@ -37,10 +36,11 @@ Result<std::vector<std::string>> find_denied(const std::string& root,
 [[nodiscard]] std::vector<std::string> writable_roots(const std::vector<std::string>& patterns);
 
 // The host's part of the sandbox's view: the system's programs and libraries, the toolchain, a few
-// files of /etc, the caller's ~/.mix and ~/.hex, and what [fs] read names. Fails for a read pattern
-// that is not a path or PATH/**.
+// files of /etc, an empty directory in place of `home` with the caller's ~/.mix and ~/.hex in it,
+// and what [fs] read names. A home inside the project or a system directory is left as it is.
+// Fails for a read pattern that is not a path or PATH/**.
 Result<sandbox::Workspace> make_workspace(const Toolchain& toolchain,
                                           const policy::Confinement& confinement,
-                                          const std::string& home);
+                                          const std::string& home, const std::string& project_root);
 
 }  // namespace mixguard::guard

@@ -12,12 +12,17 @@ Result<Store> open_store_of(const Project& project) {
   return project.found() ? Store::open(project.root) : Store::open_without_project();
 }
 
-Result<std::vector<Recovery>> recover_and_say(const Store& store, const Console& console) {
+Result<HeldStore> hold_and_recover(const Store& store, const Console& console) {
+  Result<sandbox::UniqueFd> lock =
+      store.lock([&] { console.say("waiting for another guarded command in this project"); });
+  if (!lock) return propagate(lock);
   Result<std::vector<Recovery>> recovered = recover(store);
-  if (!recovered || recovered->empty()) return recovered;
+  if (!recovered) return propagate(recovered);
+  HeldStore held{std::move(*lock), std::move(*recovered)};
+  if (held.recovered.empty()) return held;
   Result<AuditLog> log = AuditLog::open(store);
   if (!log) return propagate(log);
-  for (const Recovery& one : *recovered) {
+  for (const Recovery& one : held.recovered) {
     const bool forward = one.outcome == Recovery::Outcome::kRolledForward;
     console.say(
         forward
@@ -27,7 +32,7 @@ Result<std::vector<Recovery>> recover_and_say(const Store& store, const Console&
                                       {"outcome", forward ? "rolled_forward" : "discarded"}};
     if (auto appended = log->append("recovered", dump(body)); !appended) return propagate(appended);
   }
-  return recovered;
+  return held;
 }
 
 }  // namespace mixguard::guard

@@ -4,6 +4,8 @@
 // Every mixguard command that is about to change something first finishes what a crash left half
 // done.
 
+#include <vector>
+
 #include "guard/output/console.hpp"
 #include "guard/project.hpp"
 #include "guard/snapshot/rollback.hpp"
@@ -15,7 +17,13 @@ namespace mixguard::guard {
 // under the user's state directory.
 Result<Store> open_store_of(const Project& project);
 
-// Recovers `store` (locked by the caller), writes a record for each run and tells the person.
-Result<std::vector<Recovery>> recover_and_say(const Store& store, const Console& console);
+struct HeldStore {
+  sandbox::UniqueFd lock;
+  std::vector<Recovery> recovered;
+};
+
+// Takes the lock of `store`, saying so when somebody else has it; then recovers the store, writes a
+// record for each run that was half done and tells the person.
+Result<HeldStore> hold_and_recover(const Store& store, const Console& console);
 
 }  // namespace mixguard::guard

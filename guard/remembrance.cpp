@@ -54,6 +54,14 @@ Result<void> make_directory(const std::string& path) {
 // opening all of the project for it is right only where the result is looked at before it counts.
 bool names_no_root(const std::string& pattern) { return writable_roots({pattern}).empty(); }
 
+// Why a whole root must not be written through; only what a rule names literally may be.
+std::optional<std::string> never_written(const WritePolicy& policy, const std::string& root) {
+  for (const std::string& path : {root, root + "/any"}) {
+    if (auto why = never_committed(policy, path)) return why;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::size_t RunResult::worth_mentioning() const {
@@ -103,7 +111,10 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
 
   std::vector<std::string> roots;
   for (const std::string& path : writable_roots(confinement.write)) {
-    if (is_within(path, ".mixguard")) continue;
+    if (const auto why = never_written(policy_, path)) {
+      notes_.push_back("write \"" + path + "\" is not written through: " + *why);
+      continue;
+    }
     if (!is_directory(join_path(root, path)) &&
         std::find(confinement.write.begin(), confinement.write.end(), path + "/**") ==
             confinement.write.end()) {
@@ -141,11 +152,19 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
   return {};
 }
 
+// What a command wrote in place cannot be kept out any more; what should have been is pointed out.
+void Remembrance::take(ChangeSet changes) {
+  for (Change& change : changes.changes) {
+    if (const auto why = never_committed(policy_, change.path)) change.why = *why;
+  }
+  result_.changes = std::move(changes);
+}
+
 Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
   if (preimage_) {
     Result<ChangeSet> changes = preimage_->changes();
     if (!changes) return propagate(changes);
-    result_.changes = std::move(*changes);
+    take(std::move(*changes));
     if (auto kept = preimage_->keep(); !kept) return propagate(kept);
     result_.committed = true;
     return result_;
@@ -178,7 +197,7 @@ Result<RunResult> Remembrance::abandon() {
   if (preimage_) {
     Result<ChangeSet> changes = preimage_->changes();
     if (!changes) return propagate(changes);
-    result_.changes = std::move(*changes);
+    take(std::move(*changes));
     // A server that ends with an error has done its work all the same; a task has not.
     if (live_) {
       result_.committed = true;

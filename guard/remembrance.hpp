@@ -60,6 +60,8 @@ class Remembrance {
                               const Judgement& judgement, bool overlay,
                               sandbox::Workspace& workspace);
 
+  void take(ChangeSet changes);
+
   WritePolicy policy_;
   std::string quarantine_;
   bool live_ = false;

@@ -33,8 +33,7 @@ using sandbox::UniqueFd;
 // What one run accumulates on its way down the line.
 class Session {
  public:
-  explicit Session(const RunOptions& options)
-      : options_(options), console_(options.verbose, options.quiet) {}
+  Session(const RunOptions& options, Console& console) : options_(options), console_(console) {}
 
   int run() {
     if (auto trouble = ask_policy()) return *trouble;
@@ -47,10 +46,10 @@ class Session {
     return conclude(code);
   }
 
-  void report(int code) const {
+  void report(int code) {
     const Json document =
         run_json(judgement_, layers_, outcome_, remembrance_.result(), run_id_, code);
-    if (options_.json) console_.document(dump_pretty(document));
+    if (console_.json()) console_.document(dump_pretty(document));
     if (options_.status_fd >= 0) {
       const std::string line = dump(document["outcome"]) + "\n";
       if (::write(options_.status_fd, line.data(), line.size()) < 0)
@@ -130,12 +129,9 @@ class Session {
     Result<Store> store = open_store_of(judgement_.project);
     if (!store) return internal(store.error());
     store_ = std::move(*store);
-    Result<UniqueFd> lock = store_.lock(
-        [this] { console_.say("waiting for another guarded command in this project"); });
-    if (!lock) return internal(lock.error());
-    lock_ = std::move(*lock);
-    if (auto recovered = recover_and_say(store_, console_); !recovered)
-      return internal(recovered.error());
+    Result<HeldStore> held = hold_and_recover(store_, console_);
+    if (!held) return internal(held.error());
+    lock_ = std::move(held->lock);
     Result<AuditLog> log = AuditLog::open(store_);
     if (!log) return internal(log.error());
     log_.emplace(std::move(*log));
@@ -178,8 +174,9 @@ class Session {
 
   Trouble remember_state() {
     run_id_ = new_run_id();
-    auto workspace = make_workspace(judgement_.toolchain, judgement_.decision.confinement,
-                                    environment_variable("HOME").value_or(""));
+    auto workspace =
+        make_workspace(judgement_.toolchain, judgement_.decision.confinement,
+                       environment_variable("HOME").value_or(""), judgement_.project.root);
     if (!workspace) return internal(workspace.error());
     workspace_ = std::move(*workspace);
     const bool overlay = sandbox::has_private_view(layers_);
@@ -206,7 +203,10 @@ class Session {
     const policy::Decision& decision = judgement_.decision;
     sandbox::Command command;
     if (decision.program == "mix" || decision.program == "iex") {
-      std::vector<std::string> argv = options_.request.argv;
+      // The judged reading, not the typed words: Mix must not be left a second way to take them.
+      // iex has options of its own around the task and gets them as they are.
+      std::vector<std::string> argv =
+          decision.program == "mix" ? decision.canonical : options_.request.argv;
       argv.front() = decision.program;
       const bool terminal = ::isatty(STDOUT_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0;
       Launch launched = launch(judgement_.toolchain, argv, terminal,
@@ -233,7 +233,7 @@ class Session {
   // With --json our standard output belongs to the document; the command's goes to standard error.
   int run_confined() {
     UniqueFd saved;
-    if (options_.json) {
+    if (console_.json()) {
       saved.reset(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
       ::dup2(STDERR_FILENO, STDOUT_FILENO);
     }
@@ -248,7 +248,7 @@ class Session {
     return exit_code_of(*outcome_);
   }
 
-  int exit_code_of(const Outcome& outcome) const {
+  int exit_code_of(const Outcome& outcome) {
     switch (outcome.kind) {
       case Outcome::Kind::kExited: {
         // The BEAM answers SIGTERM with an orderly stop and exit 0; half a task is not a success.
@@ -305,7 +305,10 @@ class Session {
       return;
     }
     for (const Change& change : result.changes.changes) {
-      if (change.disposition == Disposition::kCommit) continue;
+      if (change.disposition == Disposition::kCommit) {
+        if (!change.why.empty()) warn_written_in_place(change);
+        continue;
+      }
       console_.say(
           (change.disposition == Disposition::kConflict ? "conflict: " : "not committed: ") +
           printable(change.path) + " (" + change.why + ")");
@@ -313,8 +316,14 @@ class Session {
     if (result.quarantine) console_.say("kept in " + *result.quarantine);
   }
 
+  void warn_written_in_place(const Change& change) const {
+    const std::string path = printable(change.path);
+    console_.warn("written in place: " + path + " (" + change.why +
+                  "); to take it back: mixguard " + "rollback " + run_id_ + " --path " + path);
+  }
+
   const RunOptions& options_;
-  Console console_;
+  Console& console_;
   Judgement judgement_;
   Store store_;
   UniqueFd lock_;
@@ -329,8 +338,8 @@ class Session {
 
 }  // namespace
 
-int run_session(const RunOptions& options) {
-  Session session(options);
+int run_session(const RunOptions& options, Console& console) {
+  Session session(options, console);
   const int code = session.run();
   session.report(code);
   return code;

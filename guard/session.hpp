@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "guard/output/console.hpp"
 #include "guard/request.hpp"
 
 namespace mixguard::guard {
@@ -19,16 +20,13 @@ struct RunOptions {
       false;  // anything that may not be committed fails the run, and nothing is committed
   std::optional<std::chrono::milliseconds> timeout;  // narrows the policy's wall-clock limit
   std::string ticket;                                // --ticket: a change ticket, for the record
-  bool json = false;  // one JSON document on standard output; the command's own output goes to
-                      // standard error
-  bool verbose = false;
-  bool quiet = false;
   int status_fd = -1;
 };
 
 // Runs the command and returns mixguard's exit code (guard/exit_code.hpp). Says on standard error
 // what the person needs to know and nothing else: an allowed command that succeeds looks as it does
-// without mixguard.
-int run_session(const RunOptions& options);
+// without mixguard. Under --json standard output gets one document, and the command's own output
+// goes to standard error.
+int run_session(const RunOptions& options, Console& console);
 
 }  // namespace mixguard::guard

@@ -238,7 +238,7 @@ void Child::mount_project(int root, const MountStep& step) const noexcept {
 
 void Child::mount_new(int root, const MountStep& step, const char* type,
                       Stage stage) const noexcept {
-  check(make_directories(root, step.target), Stage::kMakeTarget);
+  make_target(root, step, true);
   const int fs = sys::fsopen(type, 1);
   check(fs >= 0, stage);
   unsigned attributes = sys::kMountAttrNoSuid;

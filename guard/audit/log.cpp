@@ -111,6 +111,14 @@ std::optional<Link> read_link(const std::string& line) {
   return Link{sequence->get<std::uint64_t>(), previous->get<std::string>()};
 }
 
+// What a crash while writing leaves behind: the beginning of a record, or, after a power cut, the
+// space for one without its content. Nothing else is ever cut off.
+bool is_torn_record(std::string_view tail, bool after_records) {
+  constexpr std::string_view kStart = R"({"seq":)";
+  if (after_records && tail.find_first_not_of('\0') == std::string_view::npos) return true;
+  return tail.substr(0, kStart.size()) == kStart.substr(0, tail.size());
+}
+
 std::string now_utc() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -191,8 +199,10 @@ class Checker {
     check_.head = sha256_hex(line);
   }
 
-  [[nodiscard]] LogCheck finish(bool torn) {
-    check_.torn_tail = torn;
+  // `rest` is what follows the last newline.
+  [[nodiscard]] LogCheck finish(const std::string& rest) {
+    check_.torn_tail = !rest.empty() && is_torn_record(rest, check_.records > 0);
+    if (!rest.empty() && !check_.torn_tail) damage(check_.records + 1, "not a record");
     std::sort(check_.damage.begin(), check_.damage.end(),
               [](const LogDamage& a, const LogDamage& b) { return a.line < b.line; });
     return std::move(check_);
@@ -243,6 +253,12 @@ Result<AuditLog> AuditLog::open(const Store& store) {
   return log;
 }
 
+tl::unexpected<Error> AuditLog::damaged(const std::string& how) const {
+  return fail("append to " + path_ + ": " + how +
+                  "; look at it with mixguard audit verify, and move it away to begin a new record",
+              EBADMSG);
+}
+
 Result<std::uint64_t> AuditLog::append(std::string_view event, std::string_view body_json) {
   auto lock = FileLock::take(file_.get(), LOCK_EX, path_);
   if (!lock) return propagate(lock);
@@ -250,15 +266,19 @@ Result<std::uint64_t> AuditLog::append(std::string_view event, std::string_view 
   if (!size) return propagate(size);
   auto end = behind_last_newline(file_.get(), *size, path_);
   if (!end) return propagate(end);
-  if (*end != *size && ::ftruncate(file_.get(), *end) < 0)
-    return fail_errno("cut the torn tail of", path_);
+  if (*end != *size) {
+    auto tail = read_range(file_.get(), *end, *size, path_);
+    if (!tail) return propagate(tail);
+    if (!is_torn_record(*tail, *end > 0)) return damaged("its end is damaged, and not by a crash");
+    if (::ftruncate(file_.get(), *end) < 0) return fail_errno("cut the torn tail of", path_);
+  }
   std::uint64_t sequence = 1;
   std::string previous = first_previous();
   if (*end > 0) {
     auto last = line_before(file_.get(), *end, path_);
     if (!last) return propagate(last);
     const auto link = read_link(*last);
-    if (!link) return fail("append to " + path_ + ": its last record is damaged", EBADMSG);
+    if (!link) return damaged("its last record is damaged");
     sequence = link->sequence + 1;
     previous = sha256_hex(*last);
   }
@@ -305,7 +325,7 @@ Result<LogCheck> AuditLog::verify() const {
   auto rest =
       each_line(file_.get(), *size, path_, [&](const std::string& line) { checker.take(line); });
   if (!rest) return propagate(rest);
-  return checker.finish(!rest->empty());
+  return checker.finish(*rest);
 }
 
 }  // namespace mixguard::guard

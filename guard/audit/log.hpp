@@ -40,8 +40,9 @@ class AuditLog {
 
   // Appends one record: {"seq":…,"time":"…Z","event":event,…members of `body_json`…,"prev":"<hex>"}
   // and fdatasyncs. `body_json` is a JSON object's text, without those four members; bytes that are
-  // not UTF-8 are replaced. A torn last line left by a crash is cut
-  // off first. Concurrent writers are serialised by a lock on the file.
+  // not UTF-8 are replaced. A torn last line left by a crash is cut off first; anything else that
+  // is no record is an error, for cutting it would destroy what happened to the log. Concurrent
+  // writers are serialised by a lock on the file.
   Result<std::uint64_t> append(std::string_view event, std::string_view body_json);
 
   // The last `count` records, oldest first.
@@ -50,6 +51,8 @@ class AuditLog {
   Result<LogCheck> verify() const;
 
  private:
+  [[nodiscard]] tl::unexpected<Error> damaged(const std::string& how) const;
+
   sandbox::UniqueFd file_;
   std::string path_;
 };

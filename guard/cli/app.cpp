@@ -4,7 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <iostream>
+#include <string_view>
+#include <utility>
 
 #include "guard/cli/verb.hpp"
 #include "guard/exit_code.hpp"
@@ -19,17 +20,33 @@ constexpr const char* kDescription =
     "  mixguard check -- mix ecto.drop   ask only; nothing runs\n"
     "  mixguard rollback last         undo what the last command changed";
 
-// `mixguard mix test` is `mixguard run mix test`: anything that is no verb of ours begins a command
-// or its options.
-bool is_one_of(const std::string& word, std::initializer_list<const char*> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
+struct Verb {
+  std::string_view name;
+  void (*define)(CLI::App& app, Invocation& invocation);
+  bool guards;  // the rest of its command line is a command
+};
+
+constexpr std::array kVerbs{
+    Verb{"run", define_run, true},
+    Verb{"check", define_check, true},
+    Verb{"explain", define_explain, true},
+    Verb{"policy", define_policy, false},
+    Verb{"trust", define_trust, false},
+    Verb{"untrust", define_untrust, false},
+    Verb{"rollback", define_rollback, false},
+    Verb{"recover", define_recover, false},
+    Verb{"audit", define_audit, false},
+    Verb{"doctor", define_doctor, false},
+};
+
+const Verb* find_verb(std::string_view word) {
+  const auto* found = std::find_if(kVerbs.begin(), kVerbs.end(),
+                                   [&](const Verb& verb) { return verb.name == word; });
+  return found == kVerbs.end() ? nullptr : found;
 }
 
-bool needs_run(const CLI::App& app, const std::string& first) {
-  if (is_one_of(first, {"--help", "-h", "--version"})) return false;
-  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
-  return std::none_of(verbs.begin(), verbs.end(),
-                      [&](const CLI::App* verb) { return verb->check_name(first); });
+bool asks_about_us(std::string_view word) {
+  return word == "--help" || word == "-h" || word == "--version";
 }
 
 bool takes_value(const CLI::App& verb, const std::string& word) {
@@ -38,30 +55,46 @@ bool takes_value(const CLI::App& verb, const std::string& word) {
   return option != nullptr && option->get_items_expected_max() > 0;
 }
 
-// Cuts the command off `words` (a verb, its options, the command): it begins at the first word that
-// is no option of the verb, or after `--`.
-GuardedCommand cut_command(const CLI::App& app, std::vector<std::string>& words) {
-  if (words.empty() || !is_one_of(words.front(), {"run", "check", "explain"})) return {};
-  const CLI::App& verb = *app.get_subcommand(words.front());
-  std::size_t begin = 1;
+// Cuts the command off `words` (the verb's options, the command): it begins at the first word that
+// is no option of the verb, or after `--`. The `--` stays with it.
+std::vector<std::string> cut_command(const CLI::App& verb, std::vector<std::string>& words) {
+  std::size_t begin = 0;
   while (begin < words.size() && words[begin] != "--" && words[begin].starts_with('-')) {
     begin += takes_value(verb, words[begin]) ? 2 : 1;
   }
   begin = std::min(begin, words.size());
-  GuardedCommand command(words.begin() + static_cast<std::ptrdiff_t>(begin), words.end());
+  std::vector<std::string> command(words.begin() + static_cast<std::ptrdiff_t>(begin), words.end());
   words.resize(begin);
-  if (!command.empty() && command.front() == "--") command.erase(command.begin());
   return command;
 }
 
-int usage_error(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == 0)
-    return app.exit(error);  // --help and --version are thrown as well
-  std::cerr << "mixguard: " << error.what() << "\nmixguard: see mixguard --help\n";
-  return kExitUsage;
+// Splits the command line: the words for CLI11 stay in `words`, the rest becomes the command.
+void split(const CLI::App& app, const Verb* verb, std::vector<std::string>& words,
+           Invocation& invocation) {
+  if (verb != nullptr) words.erase(words.begin());
+  const bool implied = verb == nullptr;
+  if (implied) verb = find_verb("run");
+  if (verb->guards) {
+    invocation.command = cut_command(*app.get_subcommand(std::string(verb->name)), words);
+    std::vector<std::string>& command = invocation.command;
+    if (implied && !command.empty() && find_verb(command.front()) != nullptr) {
+      throw CLI::ParseError("options come after the verb (mixguard " + command.front() +
+                                " …); to guard a program of that name: mixguard run -- " +
+                                command.front(),
+                            kExitUsage);
+    }
+    if (!command.empty() && command.front() == "--") command.erase(command.begin());
+  }
+  words.insert(words.begin(), std::string(verb->name));
 }
 
-}  // namespace
+int usage_error(const CLI::App& app, const CLI::ParseError& error, bool json) {
+  if (error.get_exit_code() == 0)
+    return app.exit(error);  // --help and --version are thrown as well
+  Console console(json, false, false);
+  console.error(std::string(error.what()) + "; see mixguard --help");
+  return console.close(kExitUsage);
+}
 
 void add_common(CLI::App& verb, CommonOptions& options) {
   verb.add_flag("--json", options.json, "One JSON document on standard output");
@@ -74,33 +107,50 @@ void add_common(CLI::App& verb, CommonOptions& options) {
   verb.add_flag("-q,--quiet", options.quiet, "Say nothing but errors");
 }
 
-void require_command(const CLI::App& verb, const GuardedCommand& command) {
-  if (command.empty())
-    throw CLI::RequiredError("a command (as in: mixguard " + verb.get_name() + " -- mix test)");
+}  // namespace
+
+CLI::App* add_verb(CLI::App& app, Invocation& invocation, const char* name, const char* help,
+                   Action action) {
+  CLI::App* verb = app.add_subcommand(name, help);
+  add_common(*verb, invocation.common);
+  verb->callback([&invocation, action = std::move(action)] { invocation.action = action; });
+  return verb;
+}
+
+CLI::App* add_guarding_verb(CLI::App& app, Invocation& invocation, const char* name,
+                            const char* help, Action action) {
+  CLI::App* verb = add_verb(app, invocation, name, help, {});
+  verb->callback([&invocation, name, action = std::move(action)] {
+    if (invocation.command.empty())
+      throw CLI::RequiredError(std::string("a command (as in: mixguard ") + name + " -- mix test)");
+    invocation.action = action;
+  });
+  return verb;
 }
 
 int run_app(int argc, char** argv) {
   CLI::App app(kDescription, "mixguard");
   app.set_version_flag("--version", std::string("mixguard " MIXGUARD_VERSION));
   app.require_subcommand(1);
-  Action action;
-  GuardedCommand command;
-  for (const auto define : {define_run, define_check, define_explain}) define(app, action, command);
-  for (const auto define : {define_policy, define_trust, define_rollback, define_recover,
-                            define_audit, define_doctor}) {
-    define(app, action);
-  }
-
+  Invocation invocation;
   std::vector<std::string> words(argv + 1, argv + argc);
-  if (!words.empty() && needs_run(app, words.front())) words.insert(words.begin(), "run");
-  command = cut_command(app, words);
-  std::reverse(words.begin(), words.end());  // the order in which CLI11 takes a vector
-  try {
-    app.parse(words);
-    return action();
-  } catch (const CLI::ParseError& error) {
-    return usage_error(app, error);
+  const bool about_us = words.empty() || asks_about_us(words.front());
+  const Verb* chosen = about_us ? nullptr : find_verb(words.front());
+  // Only the verb that is meant: to define them all takes longer than to decide.
+  for (const Verb& verb : kVerbs) {
+    if (about_us || &verb == (chosen != nullptr ? chosen : find_verb("run")))
+      verb.define(app, invocation);
   }
+  try {
+    if (!about_us) split(app, chosen, words, invocation);
+    std::vector<std::string> reversed(words.rbegin(), words.rend());  // as CLI11 takes a vector
+    app.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, error, std::find(words.begin(), words.end(), "--json") != words.end());
+  }
+  const CommonOptions& common = invocation.common;
+  Console console(common.json, common.verbose, common.quiet);
+  return console.close(invocation.action(console));
 }
 
 }  // namespace mixguard::guard::cli

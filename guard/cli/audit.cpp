@@ -4,37 +4,23 @@
 #include <nlohmann/json.hpp>
 
 #include "guard/audit/log.hpp"
+#include "guard/cli/judged.hpp"
 #include "guard/cli/verb.hpp"
 #include "guard/exit_code.hpp"
 #include "guard/output/console.hpp"
 #include "guard/output/decision_json.hpp"
-#include "guard/project.hpp"
-#include "guard/recovery.hpp"
 
 namespace mixguard::guard::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct AuditArguments {
-  CommonOptions common;
-  std::size_t count = 10;
-};
-
-int with_log(const AuditArguments& arguments,
-             const std::function<int(const AuditLog&, const Console&)>& use) {
-  const Console console(arguments.common.verbose, arguments.common.quiet);
-  const auto internal = [&](const Error& error) {
-    console.error(error.message);
-    return kExitInternal;
-  };
-  const Result<Project> project = find_project(arguments.common.project);
-  if (!project) return internal(project.error());
-  const Result<Store> store = open_store_of(*project);
-  if (!store) return internal(store.error());
-  const Result<AuditLog> log = AuditLog::open(*store);
-  if (!log) return internal(log.error());
-  return use(*log, console);
+int with_log(const Invocation& invocation, Console& console,
+             const std::function<Result<int>(const Store&, const AuditLog&)>& use) {
+  return with_store(invocation, console, [&](const Store& store) -> Result<int> {
+    const Result<AuditLog> log = AuditLog::open(store);
+    return log ? use(store, *log) : propagate(log);
+  });
 }
 
 // A member as text, whatever it is; empty when it is not there.
@@ -69,42 +55,38 @@ std::string one_line(const Json& record) {
   return printable(line);
 }
 
-int tail(const AuditArguments& arguments) {
-  return with_log(arguments, [&](const AuditLog& log, const Console& console) -> int {
-    const auto records = log.tail(arguments.count);
-    if (!records) {
-      console.error(records.error().message);
-      return kExitInternal;
-    }
+int tail(const Invocation& invocation, std::size_t count, Console& console) {
+  return with_log(invocation, console, [&](const Store&, const AuditLog& log) -> Result<int> {
+    const auto records = log.tail(count);
+    if (!records) return propagate(records);
     Json list = Json::array();
     for (const LogRecord& record : *records) {
       Json parsed = Json::parse(record.json, nullptr, false);
       if (parsed.is_discarded()) parsed = {{"unreadable", record.json}};
-      if (arguments.common.json) {
-        list.push_back(std::move(parsed));
-      } else {
-        console.document(one_line(parsed));
-      }
+      if (!console.json()) console.document(one_line(parsed));
+      list.push_back(std::move(parsed));
     }
-    if (arguments.common.json) console.document(dump_pretty({{"records", std::move(list)}}));
+    if (console.json()) console.document(dump_pretty({{"records", std::move(list)}}));
     return kExitOk;
   });
 }
 
-int verify(const AuditArguments& arguments) {
-  return with_log(arguments, [&](const AuditLog& log, const Console& console) -> int {
-    const auto check = log.verify();
-    if (!check) {
-      console.error(check.error().message);
-      return kExitInternal;
-    }
+int verify(const Invocation& invocation, Console& console) {
+  return with_log(invocation, console, [&](const Store& store, const AuditLog& log) -> Result<int> {
+    auto check = log.verify();
+    if (!check) return propagate(check);
+    const auto runs = store.runs();
+    if (!runs) return propagate(runs);
+    // Every run is recorded before it starts.
+    if (check->records == 0 && !runs->empty())
+      check->damage.push_back({1, "no record at all, but " + counted(runs->size(), "run") +
+                                      " on disk: the log was removed"});
     Json damage = Json::array();
     for (const LogDamage& one : check->damage) {
       damage.push_back({{"line", one.line}, {"what", one.what}});
-      if (!arguments.common.json)
-        console.error("log.jsonl:" + std::to_string(one.line) + ": " + one.what);
+      if (!console.json()) console.error("log.jsonl:" + std::to_string(one.line) + ": " + one.what);
     }
-    if (arguments.common.json) {
+    if (console.json()) {
       console.document(dump_pretty({{"records", check->records},
                                     {"head", check->head},
                                     {"intact", check->damage.empty()},
@@ -121,21 +103,17 @@ int verify(const AuditArguments& arguments) {
 
 }  // namespace
 
-void define_audit(CLI::App& app, Action& action) {
+void define_audit(CLI::App& app, Invocation& invocation) {
   CLI::App* verb =
       app.add_subcommand("audit", "The record: who ran what, what was decided, what changed");
   verb->require_subcommand(1);
-  const auto add = [&](const char* name, const char* help, int (*run)(const AuditArguments&)) {
-    CLI::App* sub = verb->add_subcommand(name, help);
-    const auto arguments = std::make_shared<AuditArguments>();
-    add_common(*sub, arguments->common);
-    sub->callback(
-        [arguments, run, &action] { action = [arguments, run] { return run(*arguments); }; });
-    return std::pair(sub, arguments);
-  };
-  const auto [last, arguments] = add("tail", "The last records", tail);
-  last->add_option("-n", arguments->count, "How many (default 10)");
-  add("verify", "Recompute the chain of hashes", verify);
+  const auto count = std::make_shared<std::size_t>(10);
+  CLI::App* last = add_verb(
+      *verb, invocation, "tail", "The last records",
+      [&invocation, count](Console& console) { return tail(invocation, *count, console); });
+  last->add_option("-n", *count, "How many (default 10)");
+  add_verb(*verb, invocation, "verify", "Recompute the chain of hashes",
+           [&](Console& console) { return verify(invocation, console); });
 }
 
 }  // namespace mixguard::guard::cli

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "guard/cli/judged.hpp"
@@ -17,11 +16,10 @@ std::string one_line(const policy::Decision& decision) {
   return line;
 }
 
-int check(const CommonOptions& common, const std::vector<std::string>& command) {
-  const Console console(common.verbose, common.quiet);
-  return with_judgement(common, command, console, [&](const Judgement& judgement) {
+int check(const Invocation& invocation, Console& console) {
+  return with_judgement(invocation, console, [&](const Judgement& judgement) {
     const policy::Decision& decision = judgement.decision;
-    if (common.json)
+    if (console.json())
       return console.document(dump_pretty(decision_json(decision, judgement.metrics)));
     if (decision.verdict == policy::Verdict::kAllow) return console.document(one_line(decision));
     console.document(policy::refusal(decision));
@@ -30,14 +28,9 @@ int check(const CommonOptions& common, const std::vector<std::string>& command) 
 
 }  // namespace
 
-void define_check(CLI::App& app, Action& action, const GuardedCommand& command) {
-  CLI::App* verb = app.add_subcommand("check", "Decide only; nothing is executed, not even Mix");
-  const auto common = std::make_shared<CommonOptions>();
-  add_common(*verb, *common);
-  verb->callback([verb, common, &action, &command] {
-    require_command(*verb, command);
-    action = [common, command] { return check(*common, command); };
-  });
+void define_check(CLI::App& app, Invocation& invocation) {
+  add_guarding_verb(app, invocation, "check", "Decide only; nothing is executed, not even Mix",
+                    [&](Console& console) { return check(invocation, console); });
 }
 
 }  // namespace mixguard::guard::cli

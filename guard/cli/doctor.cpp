@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "guard/cli/verb.hpp"
@@ -67,7 +66,7 @@ Report examine(const CommonOptions& common) {
   return report;
 }
 
-void print(const Report& report, const Console& console) {
+void print(const Report& report, Console& console) {
   for (const sandbox::LayerReport& layer : report.layers) {
     std::string name = layer.name;
     name.resize(std::max<std::size_t>(name.size(), 16), ' ');
@@ -92,10 +91,9 @@ void print(const Report& report, const Console& console) {
                        : "invalid      policy          " + report.policy_trouble);
 }
 
-int doctor(const CommonOptions& common) {
-  const Console console(common.verbose, common.quiet);
+int doctor(const CommonOptions& common, Console& console) {
   const Report report = examine(common);
-  if (common.json) {
+  if (console.json()) {
     console.document(dump_pretty(
         {{"layers", layers_json(report.layers)},
          {"sandbox",
@@ -114,12 +112,10 @@ int doctor(const CommonOptions& common) {
 
 }  // namespace
 
-void define_doctor(CLI::App& app, Action& action) {
-  CLI::App* verb = app.add_subcommand(
-      "doctor", "Each layer: active, degraded or unavailable, and how to mend it");
-  const auto common = std::make_shared<CommonOptions>();
-  add_common(*verb, *common);
-  verb->callback([common, &action] { action = [common] { return doctor(*common); }; });
+void define_doctor(CLI::App& app, Invocation& invocation) {
+  add_verb(app, invocation, "doctor",
+           "Each layer: active, degraded or unavailable, and how to mend it",
+           [&](Console& console) { return doctor(invocation.common, console); });
 }
 
 }  // namespace mixguard::guard::cli

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "guard/cli/judged.hpp"
@@ -9,22 +8,22 @@
 
 namespace mixguard::guard::cli {
 
-void define_explain(CLI::App& app, Action& action, const GuardedCommand& command) {
-  CLI::App* verb = app.add_subcommand(
-      "explain", "The same decision as a tree: each check, each rule with file and line");
-  const auto common = std::make_shared<CommonOptions>();
-  add_common(*verb, *common);
-  verb->callback([verb, common, &action, &command] {
-    require_command(*verb, command);
-    action = [common, command] {
-      const Console console(common->verbose, common->quiet);
-      return with_judgement(*common, command, console, [&](const Judgement& judgement) {
-        common->json
-            ? console.document(dump_pretty(decision_json(judgement.decision, judgement.metrics)))
-            : console.document(policy::explain(judgement.decision, terminal_style()));
-      });
-    };
+namespace {
+
+int explain(const Invocation& invocation, Console& console) {
+  return with_judgement(invocation, console, [&](const Judgement& judgement) {
+    console.document(console.json()
+                         ? dump_pretty(decision_json(judgement.decision, judgement.metrics))
+                         : policy::explain(judgement.decision, terminal_style()));
   });
+}
+
+}  // namespace
+
+void define_explain(CLI::App& app, Invocation& invocation) {
+  add_guarding_verb(app, invocation, "explain",
+                    "The same decision as a tree: each check, each rule with file and line",
+                    [&](Console& console) { return explain(invocation, console); });
 }
 
 }  // namespace mixguard::guard::cli

@@ -8,9 +8,10 @@
 
 namespace mixguard::guard::cli {
 
-int with_judgement(const CommonOptions& common, const std::vector<std::string>& command,
-                   const Console& console, const std::function<void(const Judgement&)>& print) {
-  const auto judged = judge({command, common.policy, common.project, false});
+int with_judgement(const Invocation& invocation, Console& console,
+                   const std::function<void(const Judgement&)>& print) {
+  const auto judged =
+      judge({invocation.command, invocation.common.policy, invocation.common.project, false});
   if (!judged) {
     for (const std::string& line : judged.error().lines) console.error(line);
     return judged.error().exit_code;
@@ -27,6 +28,25 @@ int with_judgement(const CommonOptions& common, const std::vector<std::string>& 
       return judged->decision.reason == policy::Reason::kUntrusted ? kExitUntrusted : kExitDenied;
   }
   return kExitInternal;
+}
+
+int with_store(const Invocation& invocation, Console& console,
+               const std::function<Result<int>(const Store&)>& use) {
+  const Result<Project> project = find_project(invocation.common.project);
+  const Result<Store> store = project ? open_store_of(*project) : propagate(project);
+  const Result<int> code = store ? use(*store) : propagate(store);
+  if (code) return *code;
+  console.error(code.error().message);
+  return kExitInternal;
+}
+
+int with_held_store(
+    const Invocation& invocation, Console& console,
+    const std::function<Result<int>(const Store&, const std::vector<Recovery>&)>& use) {
+  return with_store(invocation, console, [&](const Store& store) -> Result<int> {
+    const Result<HeldStore> held = hold_and_recover(store, console);
+    return held ? use(store, held->recovered) : propagate(held);
+  });
 }
 
 policy::ExplainStyle terminal_style() {

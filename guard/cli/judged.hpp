@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What `check` and `explain` share: ask, let the caller print the answer, turn it into an exit
-// code.
+// What several verbs share: `check` and `explain` ask and print the answer; `rollback`, `recover`
+// and `audit` open the project's store.
 
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "guard/cli/verb.hpp"
 #include "guard/output/console.hpp"
+#include "guard/recovery.hpp"
 #include "guard/request.hpp"
 #include "policy/explain.hpp"
 
@@ -17,8 +17,18 @@ namespace mixguard::guard::cli {
 
 // The exit code that `run` would have for the decision: 0, 120, 121 or 126; trouble on the way has
 // its own.
-int with_judgement(const CommonOptions& common, const std::vector<std::string>& command,
-                   const Console& console, const std::function<void(const Judgement&)>& print);
+int with_judgement(const Invocation& invocation, Console& console,
+                   const std::function<void(const Judgement&)>& print);
+
+// Opens the store of the project that --project or the working directory names and hands it to
+// `use`, whose exit code it returns; an Error is printed and is kExitInternal.
+int with_store(const Invocation& invocation, Console& console,
+               const std::function<Result<int>(const Store&)>& use);
+
+// The same, locked and recovered first.
+int with_held_store(
+    const Invocation& invocation, Console& console,
+    const std::function<Result<int>(const Store&, const std::vector<Recovery>&)>& use);
 
 // Colour on a terminal only, and not with NO_COLOR.
 [[nodiscard]] policy::ExplainStyle terminal_style();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "guard/cli/judged.hpp"
@@ -18,9 +17,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Loads the policy in force, says what is wrong with it otherwise, and hands it to `use`.
-int with_policy(const CommonOptions& common,
-                const std::function<int(const LoadedPolicy&, const Console&)>& use) {
-  const Console console(common.verbose, common.quiet);
+int with_policy(const Invocation& invocation, Console& console,
+                const std::function<void(const LoadedPolicy&)>& use) {
+  const CommonOptions& common = invocation.common;
   const Result<Project> project = find_project(common.project);
   if (!project) {
     console.error(project.error().message);
@@ -35,7 +34,8 @@ int with_policy(const CommonOptions& common,
     console.say(loaded->untrusted->path +
                 " is not trusted and is left out; read it, then: mixguard trust");
   }
-  return use(*loaded, console);
+  use(*loaded);
+  return kExitOk;
 }
 
 Json layer_json(const policy::Ruleset& rules) {
@@ -63,51 +63,44 @@ Json layer_json(const policy::Ruleset& rules) {
           {"exec", std::move(execs)}};
 }
 
-int show(const CommonOptions& common) {
-  return with_policy(common, [&](const LoadedPolicy& loaded, const Console& console) {
-    if (!common.json) {
-      console.document(policy::show(loaded.policy, terminal_style()));
-      return kExitOk;
-    }
+int show(const Invocation& invocation, Console& console) {
+  return with_policy(invocation, console, [&](const LoadedPolicy& loaded) {
+    if (!console.json()) return console.document(policy::show(loaded.policy, terminal_style()));
     Json layers = Json::array();
     for (const policy::Ruleset& rules : loaded.policy.layers()) layers.push_back(layer_json(rules));
     console.document(dump_pretty({{"revision", loaded.identity.revision},
                                   {"builtin", loaded.policy.has_builtin()},
                                   {"layers", std::move(layers)}}));
-    return kExitOk;
   });
 }
 
 // Errors are found by loading; what remains are warnings, and those do not fail the command.
-int lint(const CommonOptions& common) {
-  return with_policy(common, [&](const LoadedPolicy& loaded, const Console& console) {
+int lint(const Invocation& invocation, Console& console) {
+  return with_policy(invocation, console, [&](const LoadedPolicy& loaded) {
     const std::vector<policy::LintWarning> warnings = policy::lint(loaded.policy);
     Json list = Json::array();
     for (const policy::LintWarning& warning : warnings) {
       list.push_back({{"file", warning.file}, {"line", warning.line}, {"what", warning.what}});
-      if (!common.json)
+      if (!console.json())
         console.document(warning.file + ":" + std::to_string(warning.line) +
                          ": warning: " + warning.what);
     }
-    if (common.json) console.document(dump_pretty({{"warnings", std::move(list)}}));
-    if (!common.json && warnings.empty()) console.say("the policy is valid; nothing to warn about");
-    return kExitOk;
+    if (console.json()) console.document(dump_pretty({{"warnings", std::move(list)}}));
+    if (!console.json() && warnings.empty())
+      console.say("the policy is valid; nothing to warn about");
   });
 }
 
 }  // namespace
 
-void define_policy(CLI::App& app, Action& action) {
+void define_policy(CLI::App& app, Invocation& invocation) {
   CLI::App* verb = app.add_subcommand("policy", "Look at the policy in force");
   verb->require_subcommand(1);
-  const auto add = [&](const char* name, const char* help, int (*run)(const CommonOptions&)) {
-    CLI::App* sub = verb->add_subcommand(name, help);
-    const auto common = std::make_shared<CommonOptions>();
-    add_common(*sub, *common);
-    sub->callback([common, run, &action] { action = [common, run] { return run(*common); }; });
-  };
-  add("show", "The effective policy: every layer, every rule with file and line", show);
-  add("lint", "Errors, and what is legal but probably a mistake", lint);
+  add_verb(*verb, invocation, "show",
+           "The effective policy: every layer, every rule with file and line",
+           [&](Console& console) { return show(invocation, console); });
+  add_verb(*verb, invocation, "lint", "Errors, and what is legal but probably a mistake",
+           [&](Console& console) { return lint(invocation, console); });
 }
 
 }  // namespace mixguard::guard::cli

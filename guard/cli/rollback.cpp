@@ -6,12 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "guard/audit/log.hpp"
+#include "guard/cli/judged.hpp"
 #include "guard/cli/verb.hpp"
 #include "guard/exit_code.hpp"
 #include "guard/output/console.hpp"
 #include "guard/output/run_json.hpp"
-#include "guard/project.hpp"
-#include "guard/recovery.hpp"
 
 namespace mixguard::guard::cli {
 namespace {
@@ -19,7 +18,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct RollbackArguments {
-  CommonOptions common;
   std::string run = "last";
   RollbackOptions options;
 };
@@ -31,7 +29,7 @@ Json report_json(const RollbackReport& report) {
           {"skipped", report.skipped}};
 }
 
-void print(const RollbackReport& report, bool dry_run, const Console& console) {
+void print(const RollbackReport& report, bool dry_run, Console& console) {
   console.document(describe_changes(report.undone, dry_run ? "would be put back" : "put back"));
   for (const std::string& path : report.skipped) {
     console.say("left alone: " + printable(path) +
@@ -42,40 +40,32 @@ void print(const RollbackReport& report, bool dry_run, const Console& console) {
                 report.undo_id);
 }
 
-int rollback_run(const RollbackArguments& arguments) {
-  const Console console(arguments.common.verbose, arguments.common.quiet);
-  const auto internal = [&](const Error& error) {
-    console.error(error.message);
-    return kExitInternal;
+int rollback_run(const Invocation& invocation, const RollbackArguments& arguments,
+                 Console& console) {
+  const auto undo = [&](const Store& store, const auto&) -> Result<int> {
+    const Result<RollbackReport> report = rollback(store, arguments.run, arguments.options);
+    if (!report) return propagate(report);
+    if (!arguments.options.dry_run) {
+      Result<AuditLog> log = AuditLog::open(store);
+      if (!log) return propagate(log);
+      if (const auto appended = log->append("rolled_back", dump(report_json(*report))); !appended)
+        return propagate(appended);
+    }
+    console.json() ? console.document(dump_pretty(report_json(*report)))
+                   : print(*report, arguments.options.dry_run, console);
+    return report->skipped.empty() ? kExitOk : kExitNotCommitted;
   };
-  const Result<Project> project = find_project(arguments.common.project);
-  if (!project) return internal(project.error());
-  const Result<Store> store = open_store_of(*project);
-  if (!store) return internal(store.error());
-  const auto lock =
-      store->lock([&] { console.say("waiting for another guarded command in this project"); });
-  if (!lock) return internal(lock.error());
-  if (const auto recovered = recover_and_say(*store, console); !recovered)
-    return internal(recovered.error());
-  const Result<RollbackReport> report = rollback(*store, arguments.run, arguments.options);
-  if (!report) return internal(report.error());
-  if (!arguments.options.dry_run) {
-    Result<AuditLog> log = AuditLog::open(*store);
-    if (!log) return internal(log.error());
-    if (const auto appended = log->append("rolled_back", dump(report_json(*report))); !appended)
-      return internal(appended.error());
-  }
-  arguments.common.json ? console.document(dump_pretty(report_json(*report)))
-                        : print(*report, arguments.options.dry_run, console);
-  return report->skipped.empty() ? kExitOk : kExitNotCommitted;
+  return with_held_store(invocation, console, undo);
 }
 
 }  // namespace
 
-void define_rollback(CLI::App& app, Action& action) {
-  CLI::App* verb = app.add_subcommand("rollback", "Put back what a guarded command changed");
+void define_rollback(CLI::App& app, Invocation& invocation) {
   const auto arguments = std::make_shared<RollbackArguments>();
-  add_common(*verb, arguments->common);
+  CLI::App* verb = add_verb(app, invocation, "rollback", "Put back what a guarded command changed",
+                            [&invocation, arguments](Console& console) {
+                              return rollback_run(invocation, *arguments, console);
+                            });
   verb->add_option("ID", arguments->run,
                    "The run to undo (default: last, the newest that is not undone)");
   verb->add_option("--path", arguments->options.paths,
@@ -86,8 +76,6 @@ void define_rollback(CLI::App& app, Action& action) {
   verb->add_flag("--force", arguments->options.force,
                  "Put edited files back too, after keeping what is there");
   verb->add_flag("--dry-run", arguments->options.dry_run, "Show what would be put back");
-  verb->callback(
-      [arguments, &action] { action = [arguments] { return rollback_run(*arguments); }; });
 }
 
 }  // namespace mixguard::guard::cli

@@ -2,73 +2,77 @@
 #include <fcntl.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <memory>
 
 #include "guard/cli/verb.hpp"
 #include "guard/session.hpp"
+#include "policy/quantity.hpp"
 
 namespace mixguard::guard::cli {
 namespace {
 
+constexpr std::uint64_t kLongestMs = 365ULL * 24 * 3600 * 1000;
+
+// A duration as in [limits], or seconds without a unit.
+std::optional<std::uint64_t> milliseconds_of(const std::string& text) {
+  const bool bare = text.find_first_not_of("0123456789") == std::string::npos;
+  const auto ms = policy::parse_duration(bare ? text + "s" : text);
+  return ms && *ms > 0 && *ms <= kLongestMs ? ms : std::nullopt;
+}
+
+std::string check_timeout(const std::string& text) {
+  if (milliseconds_of(text)) return {};
+  return "\"" + text + "\" is no time between 1ms and 365d (as in 90, 1500ms, 10m, 2h)";
+}
+
+std::string check_descriptor(const std::string& text) {
+  int fd = -1;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, fd);
+  const bool number = error == std::errc() && stop == end;
+  return number && fd > 2 && ::fcntl(fd, F_GETFD) >= 0
+             ? std::string()
+             : text + " is not an open descriptor above 2";
+}
+
 struct RunArguments {
-  CommonOptions common;
-  bool dry_run = false;
-  bool strict = false;
+  RunOptions options;
   std::string mode = "policy";
-  double timeout = 0;  // seconds
-  std::string ticket;
-  int status_fd = -1;
+  std::string timeout;
 };
 
-RunOptions to_options(const RunArguments& arguments, std::vector<std::string> command) {
-  RunOptions options;
-  options.request = {std::move(command), arguments.common.policy, arguments.common.project,
+int run(const Invocation& invocation, const RunArguments& arguments, Console& console) {
+  RunOptions options = arguments.options;
+  options.request = {invocation.command, invocation.common.policy, invocation.common.project,
                      arguments.mode == "live"};
-  options.dry_run = arguments.dry_run;
-  options.strict = arguments.strict;
-  if (arguments.timeout > 0)
-    options.timeout =
-        std::chrono::milliseconds(static_cast<std::int64_t>(arguments.timeout * 1000));
-  options.ticket = arguments.ticket;
-  options.json = arguments.common.json;
-  options.verbose = arguments.common.verbose;
-  options.quiet = arguments.common.quiet;
-  options.status_fd = arguments.status_fd;
-  return options;
+  if (const auto ms = milliseconds_of(arguments.timeout))
+    options.timeout = std::chrono::milliseconds(*ms);
+  return run_session(options, console);
 }
 
 }  // namespace
 
-void define_run(CLI::App& app, Action& action, const GuardedCommand& command) {
-  CLI::App* verb = app.add_subcommand("run", "Decide, remember, run confined, commit, record");
+void define_run(CLI::App& app, Invocation& invocation) {
   const auto arguments = std::make_shared<RunArguments>();
-  add_common(*verb, arguments->common);
-  verb->add_flag("--dry-run", arguments->dry_run,
+  CLI::App* verb = add_guarding_verb(
+      app, invocation, "run", "Decide, remember, run confined, commit, record",
+      [&invocation, arguments](Console& console) { return run(invocation, *arguments, console); });
+  RunOptions& options = arguments->options;
+  verb->add_flag("--dry-run", options.dry_run,
                  "Run on the overlay, show the difference, commit nothing");
-  verb->add_flag("--strict", arguments->strict,
+  verb->add_flag("--strict", options.strict,
                  "Commit nothing when anything may not be committed (exit 123)");
   verb->add_option("--mode", arguments->mode,
                    "How writes reach the project (default: what the policy says)")
       ->check(CLI::IsMember({"policy", "transaction", "live"}));
   verb->add_option("--timeout", arguments->timeout,
                    "End the command after this time (90, 1500ms, 10m); exit 124")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}},
-          CLI::AsNumberWithUnit::CASE_SENSITIVE))
-      ->check(CLI::PositiveNumber);
-  verb->add_option("--ticket", arguments->ticket, "A change ticket, for the record");
-  verb->add_option("--status-fd", arguments->status_fd,
+      ->check(check_timeout);
+  verb->add_option("--ticket", options.ticket, "A change ticket, for the record");
+  verb->add_option("--status-fd", options.status_fd,
                    "Write the outcome as one JSON line to descriptor N")
-      ->check([](const std::string& text) {
-        const int fd = std::atoi(text.c_str());
-        return fd > 2 && ::fcntl(fd, F_GETFD) >= 0 ? std::string()
-                                                   : text + " is not an open descriptor above 2";
-      });
-  verb->callback([verb, arguments, &action, &command] {
-    require_command(*verb, command);
-    const RunOptions options = to_options(*arguments, command);
-    action = [options] { return run_session(options); };
-  });
+      ->check(check_descriptor);
 }
 
 }  // namespace mixguard::guard::cli

@@ -3,30 +3,27 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "guard/cli/verb.hpp"
 #include "guard/config.hpp"
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
 #include "guard/output/console.hpp"
+#include "guard/output/decision_json.hpp"
 #include "guard/project.hpp"
 
 namespace mixguard::guard::cli {
 namespace {
 
-struct TrustArguments {
-  CommonOptions common;
-  std::string file;
-};
-
 // FILE as given, else the project's own policy; empty with a message when there is neither.
-std::string policy_path(const TrustArguments& arguments, const Console& console) {
-  if (!arguments.file.empty()) {
-    const std::string path = real_path(arguments.file);
-    if (path.empty()) console.error(arguments.file + ": there is no such file");
+std::string policy_path(const CommonOptions& common, const std::string& file, Console& console) {
+  if (!file.empty()) {
+    const std::string path = real_path(file);
+    if (path.empty()) console.error(file + ": there is no such file");
     return path;
   }
-  const Result<Project> project = find_project(arguments.common.project);
+  const Result<Project> project = find_project(common.project);
   if (!project || !project->found()) {
     console.error(project ? "there is no mix.exs here or above; name the policy file"
                           : project.error().message);
@@ -35,10 +32,12 @@ std::string policy_path(const TrustArguments& arguments, const Console& console)
   return join_path(project->root, kProjectPolicyName);
 }
 
-int trust(const TrustArguments& arguments) {
-  const Console console(arguments.common.verbose, arguments.common.quiet);
-  const std::string path = policy_path(arguments, console);
-  if (path.empty()) return kExitUsage;
+void done(const std::string& path, bool trusted, std::string_view said, Console& console) {
+  console.json() ? console.document(dump_pretty({{"file", path}, {"trusted", trusted}}))
+                 : console.say(said);
+}
+
+int trust(const std::string& path, Console& console) {
   const auto content = read_file(path);
   if (!content || !*content) {
     console.error(content ? path + ": there is no such file" : content.error().message);
@@ -53,39 +52,40 @@ int trust(const TrustArguments& arguments) {
     console.error(remembered.error().message);
     return kExitInternal;
   }
-  console.say("trusted: " + path + " (until its content changes)");
+  done(path, true, "trusted: " + path + " (until its content changes)", console);
   return kExitOk;
 }
 
-int untrust(const TrustArguments& arguments) {
-  const Console console(arguments.common.verbose, arguments.common.quiet);
-  const std::string path = policy_path(arguments, console);
-  if (path.empty()) return kExitUsage;
+int untrust(const std::string& path, Console& console) {
   const Result<bool> forgotten = forget_trust(path);
   if (!forgotten) {
     console.error(forgotten.error().message);
     return kExitInternal;
   }
-  console.say(*forgotten ? "no longer trusted: " + path : path + " was not trusted");
+  done(path, false, *forgotten ? "no longer trusted: " + path : path + " was not trusted", console);
   return kExitOk;
 }
 
-void define(CLI::App& app, Action& action, const char* name, const char* help,
-            int (*run)(const TrustArguments&)) {
-  CLI::App* verb = app.add_subcommand(name, help);
-  const auto arguments = std::make_shared<TrustArguments>();
-  add_common(*verb, arguments->common);
-  verb->add_option("FILE", arguments->file, "The policy (default: the project's .mixguard.toml)");
-  verb->callback(
-      [arguments, run, &action] { action = [arguments, run] { return run(*arguments); }; });
+void define(CLI::App& app, Invocation& invocation, const char* name, const char* help,
+            int (*use)(const std::string& path, Console& console)) {
+  const auto file = std::make_shared<std::string>();
+  CLI::App* verb =
+      add_verb(app, invocation, name, help, [&invocation, file, use](Console& console) {
+        const std::string path = policy_path(invocation.common, *file, console);
+        return path.empty() ? static_cast<int>(kExitUsage) : use(path, console);
+      });
+  verb->add_option("FILE", *file, "The policy (default: the project's .mixguard.toml)");
 }
 
 }  // namespace
 
-void define_trust(CLI::App& app, Action& action) {
-  define(app, action, "trust", "Let a project policy count, as long as its content stays the same",
-         trust);
-  define(app, action, "untrust", "Let it count no longer", untrust);
+void define_trust(CLI::App& app, Invocation& invocation) {
+  define(app, invocation, "trust",
+         "Let a project policy count, as long as its content stays the same", trust);
+}
+
+void define_untrust(CLI::App& app, Invocation& invocation) {
+  define(app, invocation, "untrust", "Let it count no longer", untrust);
 }
 
 }  // namespace mixguard::guard::cli

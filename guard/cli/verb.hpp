@@ -2,11 +2,13 @@
 #pragma once
 
 // One file a subcommand: each defines its options on a CLI11 subcommand and sets the action that
-// runs when it was chosen. main wires them; nothing registers itself.
+// runs when it was chosen. app.cpp lists them; nothing registers itself.
 
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "guard/output/console.hpp"
 
 namespace CLI {
 class App;
@@ -24,26 +26,33 @@ struct CommonOptions {
 };
 
 // Runs the chosen verb and returns the exit code.
-using Action = std::function<int()>;
+using Action = std::function<int(Console&)>;
 
-// Adds --json, --policy, --project, -v and -q. `options` must outlive the parse.
-void add_common(CLI::App& verb, CommonOptions& options);
+// What the command line says; outlives the parse and the action.
+struct Invocation {
+  CommonOptions common;
+  // The words of the command to guard; taken off the command line before CLI11 sees it, because
+  // what follows the first word belongs to that command, options and `--` included.
+  std::vector<std::string> command;
+  Action action;
+};
 
-// The words of the command to guard; taken off the command line before CLI11 sees it, because what
-// follows the first word belongs to that command, options and `--` included.
-using GuardedCommand = std::vector<std::string>;
+// A subcommand with --json, --policy, --project, -v and -q; `action` runs when it was chosen.
+CLI::App* add_verb(CLI::App& app, Invocation& invocation, const char* name, const char* help,
+                   Action action);
+// The same for one that takes a command to guard; no command is a usage error.
+CLI::App* add_guarding_verb(CLI::App& app, Invocation& invocation, const char* name,
+                            const char* help, Action action);
 
-// Throws CLI11's usage error when there is no command.
-void require_command(const CLI::App& verb, const GuardedCommand& command);
-
-void define_run(CLI::App& app, Action& action, const GuardedCommand& command);
-void define_check(CLI::App& app, Action& action, const GuardedCommand& command);
-void define_explain(CLI::App& app, Action& action, const GuardedCommand& command);
-void define_policy(CLI::App& app, Action& action);
-void define_trust(CLI::App& app, Action& action);
-void define_rollback(CLI::App& app, Action& action);
-void define_recover(CLI::App& app, Action& action);
-void define_audit(CLI::App& app, Action& action);
-void define_doctor(CLI::App& app, Action& action);
+void define_run(CLI::App& app, Invocation& invocation);
+void define_check(CLI::App& app, Invocation& invocation);
+void define_explain(CLI::App& app, Invocation& invocation);
+void define_policy(CLI::App& app, Invocation& invocation);
+void define_trust(CLI::App& app, Invocation& invocation);
+void define_untrust(CLI::App& app, Invocation& invocation);
+void define_rollback(CLI::App& app, Invocation& invocation);
+void define_recover(CLI::App& app, Invocation& invocation);
+void define_audit(CLI::App& app, Invocation& invocation);
+void define_doctor(CLI::App& app, Invocation& invocation);
 
 }  // namespace mixguard::guard::cli

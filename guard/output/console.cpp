@@ -5,8 +5,14 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
+#include <nlohmann/json.hpp>
+
+#include "guard/exit_code.hpp"
+#include "guard/output/decision_json.hpp"
 
 namespace mixguard::guard {
 namespace {
@@ -44,7 +50,10 @@ std::size_t utf8_length(std::string_view text) {
 
 }  // namespace
 
-void Console::error(std::string_view text) const { diagnostics().error("{}", text); }
+void Console::error(std::string_view text) {
+  diagnostics().error("{}", text);
+  errors_.emplace_back(text);
+}
 void Console::warn(std::string_view text) const { diagnostics().warn("{}", text); }
 void Console::say(std::string_view text) const {
   if (!quiet_) diagnostics().info("{}", text);
@@ -56,10 +65,20 @@ void Console::plain(std::string_view text) const {
   std::fwrite(text.data(), 1, text.size(), stderr);
   if (!text.ends_with('\n')) std::fputc('\n', stderr);
 }
-void Console::document(std::string_view text) const {
+void Console::document(std::string_view text) {
+  documented_ = true;
   std::fwrite(text.data(), 1, text.size(), stdout);
   if (!text.ends_with('\n')) std::fputc('\n', stdout);
-  std::fflush(stdout);
+}
+
+int Console::close(int code) {
+  if (json_ && !documented_) {
+    document(dump_pretty({{"exit_code", code}, {"errors", errors_}}));
+  }
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  error(std::string("standard output: ") + std::strerror(errno == 0 ? EIO : errno));
+  return code == kExitOk ? kExitInternal : code;
 }
 
 std::string printable(std::string_view text) {

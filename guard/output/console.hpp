@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "guard/snapshot/change.hpp"
 
@@ -13,18 +14,29 @@ namespace mixguard::guard {
 
 class Console {
  public:
-  Console(bool verbose, bool quiet) : verbose_(verbose), quiet_(quiet) {}
+  // `json`: standard output gets one JSON document, see close().
+  Console(bool json, bool verbose, bool quiet) : json_(json), verbose_(verbose), quiet_(quiet) {}
 
-  void error(std::string_view text) const;     // always
-  void warn(std::string_view text) const;      // always
-  void say(std::string_view text) const;       // not with -q
-  void note(std::string_view text) const;      // with -v
-  void plain(std::string_view text) const;     // an error of several lines, as it is
-  void document(std::string_view text) const;  // to standard output, with a newline
+  void error(std::string_view text);        // always
+  void warn(std::string_view text) const;   // always
+  void say(std::string_view text) const;    // not with -q
+  void note(std::string_view text) const;   // with -v
+  void plain(std::string_view text) const;  // a refusal of several lines, as it is
+  void document(std::string_view text);     // to standard output, with a newline
+
+  [[nodiscard]] bool json() const { return json_; }
+
+  // The end of what is said; returns the exit code to end with. Under --json without a document so
+  // far, the errors are one: {"exit_code":N,"errors":["…"]}. Output that could not be written (a
+  // full disk, a closed descriptor) is an error of its own, kExitInternal in place of success.
+  [[nodiscard]] int close(int code);
 
  private:
+  bool json_;
   bool verbose_;
   bool quiet_;
+  bool documented_ = false;
+  std::vector<std::string> errors_;
 };
 
 // `text` with control characters and broken UTF-8 escaped (\n, \x1b): names come from the disk and

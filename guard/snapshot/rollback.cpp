@@ -359,6 +359,7 @@ Result<std::vector<Recovery>> recover(const Store& store) {
   if (!ids) return propagate(ids);
   std::sort(ids->begin(), ids->end());
   for (const std::string& id : *ids) {
+    if (!is_run_id(id)) continue;  // an editor's or a person's file, no mark of ours
     if (auto finished = finish(store, id, done); !finished) return propagate(finished);
   }
   return done;

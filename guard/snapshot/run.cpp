@@ -24,14 +24,6 @@ using tree::fail_errno;
 // left goes with the next runs.
 constexpr std::chrono::milliseconds kTrashTime(30);
 
-// Ids name directories of the store; what is no plain name cannot be one.
-bool plausible(const std::string& run_id) {
-  return !run_id.empty() && run_id.size() <= 64 &&
-         std::all_of(run_id.begin(), run_id.end(), [](char byte) {
-           return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte == '-';
-         });
-}
-
 Result<UniqueFd> reopen(int dir, const std::string& object) {
   UniqueFd fd(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return fail_errno("open", object);
@@ -60,7 +52,8 @@ Result<void> mark_active(const Store& store, const std::string& run_id) {
 Result<void> mark_ended(int store, const std::string& run_id) {
   auto active = tree::open_dir(store, "active");
   if (!active) return propagate(active);
-  if (::unlinkat(active->get(), run_id.c_str(), 0) < 0 && errno != ENOENT)
+  // A directory is no mark of ours.
+  if (::unlinkat(active->get(), run_id.c_str(), 0) < 0 && errno != ENOENT && errno != EISDIR)
     return fail_errno("remove", "active/" + run_id);
   return {};
 }
@@ -79,7 +72,7 @@ Result<void> write_outcomes(const Run& run, const Journal& journal) {
 }
 
 Result<UniqueFd> open_run_dir(const Store& store, const std::string& run_id) {
-  if (!plausible(run_id)) return fail("open run " + run_id + ": no such run", ENOENT);
+  if (!is_run_id(run_id)) return fail("open run " + run_id + ": no such run", ENOENT);
   auto dir = tree::open_dir(store.fd(), "runs/" + run_id);
   if (!dir && dir.error().code == ENOENT)
     return fail("open run " + run_id + ": no such run", ENOENT);
@@ -88,8 +81,14 @@ Result<UniqueFd> open_run_dir(const Store& store, const std::string& run_id) {
 
 }  // namespace
 
+bool is_run_id(const std::string& text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char byte) {
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte == '-';
+  });
+}
+
 Result<Run> make_run(const Store& store, const std::string& run_id) {
-  if (!plausible(run_id)) return fail("make run " + run_id + ": not a run id", EINVAL);
+  if (!is_run_id(run_id)) return fail("make run " + run_id + ": not a run id", EINVAL);
   auto runs = tree::open_dir(store.fd(), "runs");
   if (!runs) return propagate(runs);
   // The mark first: recover() finds runs by it.

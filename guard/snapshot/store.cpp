@@ -41,16 +41,18 @@ Result<UniqueFd> adopt(int parent, const std::string& name, const std::string& p
   return fd;
 }
 
-Result<void> ensure_dir(int parent, const char* name) {
-  if (::mkdirat(parent, name, 0700) < 0 && errno != EEXIST) return fail_errno("make", name);
-  auto dir = tree::open_dir(parent, name);
-  if (!dir) return propagate(dir);
-  return {};
+Result<void> ensure_dir(int parent, const std::string& path, const char* name) {
+  if (::mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+    return fail_errno("make", path + "/" + name);
+  if (auto dir = tree::open_dir(parent, name); dir) return {};
+  if (errno != ENOTDIR && errno != ELOOP) return fail_errno("open", path + "/" + name);
+  return fail(path + "/" + name + " is not a directory; move it away, mixguard makes its own",
+              ENOTDIR);
 }
 
-Result<void> furnish(int store, int project) {
+Result<void> furnish(int store, const std::string& path, int project) {
   for (const char* name : {"runs", "active", "trash"}) {
-    if (auto made = ensure_dir(store, name); !made) return made;
+    if (auto made = ensure_dir(store, path, name); !made) return made;
   }
   auto ignore = tree::look(store, ".gitignore");
   if (!ignore) return propagate(ignore);
@@ -98,7 +100,7 @@ Result<Store> Store::locate(const std::string& project_root, bool make) {
   if (!*attached) attached = store.attach_outside(make);
   if (!attached) return propagate(attached);
   if (*attached && make) {
-    if (auto furnished = furnish(store.fd(), store.project_fd()); !furnished)
+    if (auto furnished = furnish(store.fd(), store.path(), store.project_fd()); !furnished)
       return propagate(furnished);
   }
   return store;
@@ -152,7 +154,7 @@ Result<Store> Store::open_without_project() {
   Store store;
   auto attached = store.attach_outside(true);
   if (!attached) return propagate(attached);
-  if (auto furnished = furnish(store.fd(), store.project_fd()); !furnished)
+  if (auto furnished = furnish(store.fd(), store.path(), store.project_fd()); !furnished)
     return propagate(furnished);
   store.project_.reset(
       ::open(store.path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

@@ -70,14 +70,19 @@ bool climbs_out(std::ptrdiff_t depth, std::string_view target) {
 
 }  // namespace
 
+std::optional<std::string> never_committed(const WritePolicy& policy, std::string_view path) {
+  if (names_literally(policy, path) || policy::glob_matches(kDependencies, path))
+    return std::nullopt;
+  for (const NeverCommitted& never : kNeverCommitted) {
+    if (policy::glob_matches(never.pattern, path))
+      return "never committed: " + std::string(never.why);
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> path_refusal(const WritePolicy& policy, std::string_view path) {
   if (names_literally(policy, path)) return std::nullopt;
-  if (!policy::glob_matches(kDependencies, path)) {
-    for (const NeverCommitted& never : kNeverCommitted) {
-      if (policy::glob_matches(never.pattern, path))
-        return "never committed: " + std::string(never.why);
-    }
-  }
+  if (auto why = never_committed(policy, path)) return why;
   if (allows(policy, path)) return std::nullopt;
   return "not among what `" + policy.task + "` may write";
 }

@@ -20,8 +20,13 @@ struct WritePolicy {
   std::vector<std::string> patterns;  // project-relative globs (policy::glob_matches)
 };
 
+// The reason why `path` is never committed whatever the patterns say; nothing when that is up to
+// them. A pattern opens such a path only by naming it literally, without wildcards.
+[[nodiscard]] std::optional<std::string> never_committed(const WritePolicy& policy,
+                                                         std::string_view path);
+
 // The reason why the policy does not let `path` be created, changed or deleted; nothing when it
-// does. A pattern opens a never-committed path only by naming it literally, without wildcards.
+// does.
 [[nodiscard]] std::optional<std::string> path_refusal(const WritePolicy& policy,
                                                       std::string_view path);
 

@@ -41,7 +41,7 @@ play() {
   fresh "$project"
   rm -rf "$work/state"; mkdir "$work/state"
   local code
-  for code in ${setup[@]+"${setup[@]}"}; do (cd "$project" && eval "$code") >"$work/setup" 2>&1 || trouble+=("SETUP failed: $code: $(cat "$work/setup")"); done
+  for code in ${setup[@]+"${setup[@]}"}; do (cd "$project" && eval "$code") >"$work/setup" 2>&1 </dev/null || trouble+=("SETUP failed: $code: $(cat "$work/setup")"); done
   [ -n "$unchanged" ] && manifest "$project" >"$work/before"
   (cd "$project" && eval "$run") >"$work/out" 2>&1 </dev/null
   status=$?
@@ -53,7 +53,7 @@ play() {
     manifest "$project" >"$work/after"
     diff "$work/before" "$work/after" >"$work/diff" || trouble+=("the project changed: $(head -n 5 "$work/diff")")
   fi
-  for code in ${after[@]+"${after[@]}"}; do (cd "$project" && eval "$code") >"$work/check" 2>&1 || trouble+=("not so afterwards: $code $(cat "$work/check")"); done
+  for code in ${after[@]+"${after[@]}"}; do (cd "$project" && eval "$code") >"$work/check" 2>&1 </dev/null || trouble+=("not so afterwards: $code $(cat "$work/check")"); done
   if [ -n "$same" ]; then
     fresh "$project"
     (cd "$project" && unset MIX_ENV && eval "$same") >"$work/bare" 2>&1 </dev/null
