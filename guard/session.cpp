@@ -20,6 +20,7 @@
 #include "guard/remembrance.hpp"
 #include "guard/snapshot/store.hpp"
 #include "policy/explain.hpp"
+#include "policy/text.hpp"
 #include "sandbox/sandbox.hpp"
 
 namespace mixguard::guard {
@@ -122,6 +123,12 @@ class Session {
       if (!judgement_.project.found() && judgement_.decision.parts.front().task != "help") {
         console_.error("there is no mix.exs in " + judgement_.project.cwd +
                        " or above it; change to a Mix project or name one with --project DIR");
+        return kExitInternal;
+      }
+      // Erlang's file server never answers below such a directory (OTP 25, checked).
+      if (!policy::is_valid_utf8(judgement_.project.cwd)) {
+        console_.error(printable(judgement_.project.cwd) +
+                       ": Erlang cannot work in a directory whose name is not UTF-8; rename it");
         return kExitInternal;
       }
     }
