@@ -10,8 +10,8 @@
 #include <cstring>
 #include <memory>
 
+#include "guard/digest.hpp"
 #include "guard/files.hpp"
-#include "guard/snapshot/digest.hpp"
 
 namespace mixguard::guard {
 namespace {

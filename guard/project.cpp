@@ -146,8 +146,7 @@ constexpr std::array kEtc{"passwd",
 
 // A read pattern is enforced by showing a path, so it has to be one.
 Result<std::string> path_of_pattern(const std::string& pattern) {
-  const std::string path =
-      pattern.ends_with("/**") ? pattern.substr(0, pattern.size() - 3) : pattern;
+  std::string path = pattern.ends_with("/**") ? pattern.substr(0, pattern.size() - 3) : pattern;
   if (!path.starts_with('/') || path.find_first_of("*?") != std::string::npos) {
     return fail("[fs] read \"" + pattern +
                 "\": only a path or PATH/** can be shown to the command");

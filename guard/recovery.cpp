@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "guard/audit/log.hpp"
-#include "guard/output/decision_json.hpp"
 
 namespace mixguard::guard {
 
@@ -30,7 +29,7 @@ Result<HeldStore> hold_and_recover(const Store& store, const Console& console) {
             : "recovered run " + one.run_id + ": it was dropped, the project is as before it");
     const nlohmann::ordered_json body{{"run_id", one.run_id},
                                       {"outcome", forward ? "rolled_forward" : "discarded"}};
-    if (auto appended = log->append("recovered", dump(body)); !appended) return propagate(appended);
+    if (auto appended = log->append("recovered", body); !appended) return propagate(appended);
   }
   return held;
 }

@@ -14,8 +14,6 @@
 #include "guard/preflight/paths.hpp"
 #include "guard/snapshot/store.hpp"
 
-extern char** environ;
-
 namespace mixguard::guard {
 namespace {
 

@@ -48,6 +48,7 @@ class Session {
   }
 
   void report(int code) {
+    if (!console_.json() && options_.status_fd < 0) return;
     const Json document =
         run_json(judgement_, layers_, outcome_, remembrance_.result(), run_id_, code);
     if (console_.json()) console_.document(dump_pretty(document));
@@ -103,8 +104,7 @@ class Session {
   void record_refusal() {
     if (Result<Store> store = open_store_of(judgement_.project); store) {
       if (auto log = AuditLog::open(*store)) {
-        if (auto appended =
-                log->append("decided", dump(decided_record(judgement_, options_.ticket)));
+        if (auto appended = log->append("decided", decided_record(judgement_, options_.ticket));
             !appended) {
           console_.warn(appended.error().message);
         }
@@ -194,8 +194,8 @@ class Session {
   }
 
   Trouble record_start() {
-    if (auto appended = log_->append(
-            "begun", dump(begun_record(judgement_, layers_, run_id_, options_.ticket)));
+    if (auto appended =
+            log_->append("begun", begun_record(judgement_, layers_, run_id_, options_.ticket));
         !appended) {
       static_cast<void>(remembrance_.discard());
       return internal(appended.error());
@@ -234,6 +234,10 @@ class Session {
     if (const auto home = environment_variable("HOME"))
       command.environment.push_back("HOME=" + *home);
     command.cwd = judgement_.project.found() ? judgement_.project.cwd : "/";
+    // What earlier runs left to delete; only while nobody else can be at it.
+    command.meanwhile = [this](const std::function<bool()>& over) {
+      if (lock_) static_cast<void>(store_.empty_trash(over));
+    };
     return command;
   }
 
@@ -293,8 +297,11 @@ class Session {
       say_what_became(*result, keep);
       if (code == kExitOk && result->not_committed) code = kExitNotCommitted;
     }
+    // Few and empty directories can wait for the next run; what a command wrote may be large.
+    if (!remembrance_.result().changes.changes.empty() && lock_)
+      static_cast<void>(store_.empty_trash(within(std::chrono::milliseconds(30))));
     const Json record = ended_record(run_id_, outcome_, remembrance_.result(), code);
-    if (auto appended = log_->append("ended", dump(record)); !appended) {
+    if (auto appended = log_->append("ended", record); !appended) {
       console_.error(appended.error().message);
       if (code == kExitOk) code = kExitInternal;
     }

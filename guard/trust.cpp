@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "guard/digest.hpp"
 #include "guard/files.hpp"
-#include "guard/snapshot/digest.hpp"
 
 namespace mixguard::guard {
 namespace {

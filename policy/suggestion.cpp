@@ -154,7 +154,9 @@ class Pinner {
   }
 
   bool add_next(const std::string& name, const std::string& alias) {
-    return next_ < words_.size() && add_value(name, alias, words_[next_++]);
+    if (next_ == words_.size()) return false;
+    const std::string& value = words_[next_++];
+    return add_value(name, alias, value);
   }
 
   PinnedFlag& flag(const std::string& name, const std::string& alias) {

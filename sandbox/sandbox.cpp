@@ -212,9 +212,7 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
 
   SeccompOptions options;
   options.udp = plan.namespaces;
-  const Result<std::vector<sock_filter>> filter = build_seccomp_filter(options);
-  if (!filter) return propagate(filter);
-  plan.seccomp = *filter;
+  plan.seccomp = seccomp_filter(options);
 
   const std::vector<RlimitStep> limits = prepare_limits(confinement.limits);
   plan.limits = limits;
@@ -228,8 +226,8 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   plan.envp = envp.data();
   plan.cwd = command.cwd.c_str();
 
-  return spawn_and_wait(
-      plan, SpawnOptions{std::chrono::milliseconds(confinement.limits.wall_ms), kGrace});
+  return spawn_and_wait(plan, SpawnOptions{std::chrono::milliseconds(confinement.limits.wall_ms),
+                                           kGrace, command.meanwhile});
 }
 
 }  // namespace mixguard::sandbox

@@ -24,6 +24,9 @@ struct Command {
   std::vector<std::string> argv;         // argv[0] included
   std::vector<std::string> environment;  // "NAME=value"; nothing else is inherited
   std::string cwd;                       // absolute, as seen inside
+  // Work of the caller's own to do while the command runs; it has to stop soon after over() is
+  // true. May be empty.
+  std::function<void(const std::function<bool()>& over)> meanwhile;
 };
 
 // Something of the host that the command sees. Sources are resolved in the caller's mount namespace

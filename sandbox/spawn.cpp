@@ -109,6 +109,14 @@ class Supervision {
     return ::send(channels_.control.get(), &go, 1, MSG_NOSIGNAL) == 1;
   }
 
+  // The command has ended or has to be ended, or a signal has to be passed on.
+  bool over() const {
+    if (deadline() && Clock::now() >= *deadline()) return true;
+    std::array<pollfd, 2> events{pollfd{channels_.report.get(), POLLIN, 0},
+                                 pollfd{signals_.get(), POLLIN, 0}};
+    return ::poll(events.data(), events.size(), 0) > 0;
+  }
+
   Result<Outcome> wait() {
     std::optional<Report> report;
     while (!report) {
@@ -244,6 +252,7 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
     }
   }
   if (!supervision.let_go()) return tl::unexpected(from_errno("sandbox step handshake"));
+  if (options.meanwhile) options.meanwhile([&] { return supervision.over(); });
   return supervision.wait();
 }
 

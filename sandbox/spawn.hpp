@@ -5,6 +5,7 @@
 // socket: closing the socket ends everything that was started, whatever it is doing.
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "sandbox/child.hpp"
@@ -15,6 +16,7 @@ namespace mixguard::sandbox {
 struct SpawnOptions {
   std::chrono::milliseconds wall{0};   // 0: no limit
   std::chrono::milliseconds grace{0};  // between SIGTERM and the end, after the wall-clock limit
+  std::function<void(const std::function<bool()>& over)> meanwhile;  // as in Command
 };
 
 // Clones, writes the id maps, lets the child go, forwards signals, waits. `plan` gets its

@@ -14,7 +14,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "guard/snapshot/digest.hpp"
+#include "guard/digest.hpp"
 #include "guard/snapshot/tree.hpp"
 
 namespace mixguard::guard {
@@ -25,7 +25,7 @@ using sandbox::UniqueFd;
 using tree::fail_errno;
 
 constexpr const char* kName = "log.jsonl";
-constexpr std::size_t kBlock = 65536;
+constexpr std::size_t kBlock = 16384;
 constexpr std::array<std::string_view, 4> kReserved = {"seq", "time", "event", "prev"};
 
 const std::string& first_previous() {
@@ -132,33 +132,24 @@ std::string now_utc() {
   return std::string(date.data()) + fraction.data();
 }
 
-// Well-formed UTF-8 without control characters that JSON does not take: what is not becomes U+FFFD.
-std::string clean_text(std::string_view text) {
-  std::string no_control(text);
-  std::replace_if(
-      no_control.begin(), no_control.end(),
-      [](char byte) {
-        return static_cast<unsigned char>(byte) < 0x20 && byte != '\n' && byte != '\t' &&
-               byte != '\r';
-      },
-      '\xff');
-  const ordered_json quoted = no_control;
-  const std::string dumped = quoted.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-  return ordered_json::parse(dumped).get<std::string>();
+// The members of `json` as text, without the braces; bytes that are not UTF-8 are replaced.
+std::string members(const ordered_json& json) {
+  std::string text = json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return text.substr(1, text.size() - 2);
 }
 
 Result<std::string> compose(std::uint64_t sequence, std::string_view event,
-                            std::string_view body_json, const std::string& previous) {
-  const auto body = ordered_json::parse(clean_text(body_json), nullptr, false);
+                            const ordered_json& body, const std::string& previous) {
   if (!body.is_object()) return fail("write the record: its body is not a JSON object", EINVAL);
-  ordered_json record = {{"seq", sequence}, {"time", now_utc()}, {"event", clean_text(event)}};
-  for (const auto& [key, value] : body.items()) {
-    if (std::find(kReserved.begin(), kReserved.end(), key) != kReserved.end())
-      return fail("write the record: `" + key + "` is the record's own member", EINVAL);
-    record[key] = value;
+  for (const std::string_view key : kReserved) {
+    if (body.contains(key))
+      return fail("write the record: `" + std::string(key) + "` is the record's own member",
+                  EINVAL);
   }
-  record["prev"] = previous;
-  return record.dump();
+  std::string line =
+      "{" + members({{"seq", sequence}, {"time", now_utc()}, {"event", std::string(event)}});
+  if (!body.empty()) line += "," + members(body);
+  return line + "," + members({{"prev", previous}}) + "}";
 }
 
 // Calls `take` with every whole line, without its newline, and returns what follows the last.
@@ -259,7 +250,7 @@ tl::unexpected<Error> AuditLog::damaged(const std::string& how) const {
               EBADMSG);
 }
 
-Result<std::uint64_t> AuditLog::append(std::string_view event, std::string_view body_json) {
+Result<std::uint64_t> AuditLog::append(std::string_view event, const ordered_json& body) {
   auto lock = FileLock::take(file_.get(), LOCK_EX, path_);
   if (!lock) return propagate(lock);
   auto size = size_of(file_.get(), path_);
@@ -282,7 +273,7 @@ Result<std::uint64_t> AuditLog::append(std::string_view event, std::string_view 
     sequence = link->sequence + 1;
     previous = sha256_hex(*last);
   }
-  auto line = compose(sequence, event, body_json, previous);
+  auto line = compose(sequence, event, body, previous);
   if (!line) return propagate(line);
   line->push_back('\n');
   const ssize_t count = ::write(file_.get(), line->data(), line->size());

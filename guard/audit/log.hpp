@@ -6,6 +6,7 @@
 // it ends, each time synced. Ordered by sequence, never by clock.
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,12 +39,12 @@ class AuditLog {
  public:
   static Result<AuditLog> open(const Store& store);
 
-  // Appends one record: {"seq":…,"time":"…Z","event":event,…members of `body_json`…,"prev":"<hex>"}
-  // and fdatasyncs. `body_json` is a JSON object's text, without those four members; bytes that are
+  // Appends one record: {"seq":…,"time":"…Z","event":event,…members of `body`…,"prev":"<hex>"} and
+  // fdatasyncs. `body` is an object without those four members; bytes that are
   // not UTF-8 are replaced. A torn last line left by a crash is cut off first; anything else that
   // is no record is an error, for cutting it would destroy what happened to the log. Concurrent
   // writers are serialised by a lock on the file.
-  Result<std::uint64_t> append(std::string_view event, std::string_view body_json);
+  Result<std::uint64_t> append(std::string_view event, const nlohmann::ordered_json& body);
 
   // The last `count` records, oldest first.
   Result<std::vector<LogRecord>> tail(std::size_t count) const;

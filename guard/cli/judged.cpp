@@ -45,7 +45,10 @@ int with_held_store(
     const std::function<Result<int>(const Store&, const std::vector<Recovery>&)>& use) {
   return with_store(invocation, console, [&](const Store& store) -> Result<int> {
     const Result<HeldStore> held = hold_and_recover(store, console);
-    return held ? use(store, held->recovered) : propagate(held);
+    if (!held) return propagate(held);
+    auto code = use(store, held->recovered);
+    static_cast<void>(store.empty_trash(within(std::chrono::milliseconds(30))));
+    return code;
   });
 }
 

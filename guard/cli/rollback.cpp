@@ -48,7 +48,7 @@ int rollback_run(const Invocation& invocation, const RollbackArguments& argument
     if (!arguments.options.dry_run) {
       Result<AuditLog> log = AuditLog::open(store);
       if (!log) return propagate(log);
-      if (const auto appended = log->append("rolled_back", dump(report_json(*report))); !appended)
+      if (const auto appended = log->append("rolled_back", report_json(*report)); !appended)
         return propagate(appended);
     }
     console.json() ? console.document(dump_pretty(report_json(*report)))

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "guard/snapshot/digest.hpp"
+#include "guard/digest.hpp"
 
 namespace mixguard::guard {
 namespace {

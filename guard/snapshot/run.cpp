@@ -20,10 +20,6 @@ namespace {
 using sandbox::UniqueFd;
 using tree::fail_errno;
 
-// Deleting can take longer than the run did (a file system that discards blocks at once); what is
-// left goes with the next runs.
-constexpr std::chrono::milliseconds kTrashTime(30);
-
 Result<UniqueFd> reopen(int dir, const std::string& object) {
   UniqueFd fd(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return fail_errno("open", object);
@@ -128,8 +124,7 @@ Result<void> discard_run(Run& run) {
   auto bin = store_dir(run, "trash");
   if (!bin) return propagate(bin);
   if (auto moved = tree::move_to_trash(runs->get(), run.id, bin->get()); !moved) return moved;
-  if (auto ended = mark_ended(run.store.get(), run.id); !ended) return ended;
-  return tree::empty_trash(bin->get(), kTrashTime);
+  return mark_ended(run.store.get(), run.id);
 }
 
 Result<void> forget_run(const Store& store, const std::string& run_id) {
@@ -189,7 +184,6 @@ Result<void> tidy(Run& run, const Journal& journal) {
     if (auto pruned = prune(area->get(), journal.ops, bin->get()); !pruned) return pruned;
   }
   if (auto gone = tree::move_to_trash(run.dir.get(), "work", bin->get()); !gone) return gone;
-  if (auto emptied = tree::empty_trash(bin->get(), kTrashTime); !emptied) return emptied;
   return mark_ended(run.store.get(), run.id);
 }
 

@@ -15,7 +15,7 @@
 #include <optional>
 #include <string_view>
 
-#include "guard/snapshot/digest.hpp"
+#include "guard/digest.hpp"
 #include "guard/snapshot/tree.hpp"
 
 namespace mixguard::guard {
@@ -182,10 +182,15 @@ Result<std::vector<std::string>> Store::runs() const {
   return names;
 }
 
-Result<void> Store::empty_trash() const {
+Result<void> Store::empty_trash(const std::function<bool()>& enough) const {
   auto trash = tree::open_dir(dir_.get(), "trash");
   if (!trash) return propagate(trash);
-  return tree::empty_trash(trash->get(), std::chrono::hours(24));
+  return tree::empty_trash(trash->get(), enough);
+}
+
+std::function<bool()> within(std::chrono::milliseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  return [end] { return std::chrono::steady_clock::now() >= end; };
 }
 
 std::string new_run_id() {

@@ -13,8 +13,9 @@
 //   runs/ID/before     pre-images, for runs that write through (guard/snapshot/preimage.hpp)
 //   runs/ID/journal    what is being applied and what was (guard/snapshot/journal.hpp)
 //   active/ID          an empty file: the run has not ended (what recover() looks at)
-//   trash/             deleted trees, emptied a little at the end of every run
+//   trash/             deleted trees, emptied while the next command runs
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -51,8 +52,9 @@ class Store {
 
   // Ids of all runs on disk, oldest first.
   Result<std::vector<std::string>> runs() const;
-  // Removes all that was deleted; takes as long as it takes. For when space is needed.
-  Result<void> empty_trash() const;
+  // Removes what was deleted, until there is nothing left or `enough` says so. Deleting can take
+  // longer than a run did (a file system that discards blocks at once): runs only fill the trash.
+  Result<void> empty_trash(const std::function<bool()>& enough) const;
   [[nodiscard]] std::string run_path(const std::string& run_id) const {
     return path_ + "/runs/" + run_id;
   }
@@ -70,6 +72,9 @@ class Store {
   sandbox::UniqueFd project_;
   bool inside_project_ = true;
 };
+
+// For empty_trash(): true when `time` has passed since now.
+[[nodiscard]] std::function<bool()> within(std::chrono::milliseconds time);
 
 // A new run id: sortable by creation within a machine, unique across, `[0-9a-z]`, 26 characters.
 [[nodiscard]] std::string new_run_id();

@@ -114,17 +114,15 @@ Result<UniqueFd> open_for_removal(int dir, const std::string& name) {
   return open_dir(dir, name);
 }
 
-using Clock = std::chrono::steady_clock;
-
 // Removes one directory of the trash. Its subdirectories move up into the trash, to be removed in
 // their turn, so that neither depth nor the length of a path ever matters.
-Result<void> flatten(int trash, const std::string& name, Clock::time_point end) {
+Result<void> flatten(int trash, const std::string& name, const std::function<bool()>& enough) {
   auto dir = open_for_removal(trash, name);
   if (!dir) return propagate(dir);
   auto names = list(dir->get(), name);
   if (!names) return propagate(names);
   for (const std::string& child : *names) {
-    if (Clock::now() >= end) return {};
+    if (enough()) return {};
     if (::unlinkat(dir->get(), child.c_str(), 0) == 0) continue;
     if (errno != EISDIR && errno != EPERM) return fail_errno("remove", child);
     if (auto moved = move_to_trash(dir->get(), child, trash); !moved) return moved;
@@ -408,17 +406,16 @@ Result<void> move_to_trash(int dir, const std::string& name, int trash) {
   return rename(dir, name, trash, trash_name(**node), 0);
 }
 
-Result<void> empty_trash(int trash, std::chrono::milliseconds time) {
-  const Clock::time_point end = Clock::now() + time;
-  while (Clock::now() < end) {
+Result<void> empty_trash(int trash, const std::function<bool()>& enough) {
+  while (!enough()) {
     auto names = list(trash, "trash");
     if (!names) return propagate(names);
     if (names->empty()) return {};
     for (const std::string& name : *names) {
-      if (Clock::now() >= end) return {};
+      if (enough()) return {};
       if (::unlinkat(trash, name.c_str(), 0) == 0 || errno == ENOENT) continue;
       if (errno != EISDIR && errno != EPERM) return fail_errno("remove", name);
-      if (auto removed = flatten(trash, name, end); !removed) return removed;
+      if (auto removed = flatten(trash, name, enough); !removed) return removed;
     }
   }
   return {};

@@ -8,7 +8,6 @@
 
 #include <sys/stat.h>
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -122,8 +121,8 @@ Result<std::int64_t> moment(int dir);
 
 // Moves the tree into `trash`, from where empty_trash() removes it. Nothing there is no error.
 Result<void> move_to_trash(int dir, const std::string& name, int trash);
-// Removes everything in `trash`, whatever its modes and however deep, or stops when the time is up
-// and leaves the rest for the next time.
-Result<void> empty_trash(int trash, std::chrono::milliseconds time);
+// Removes everything in `trash`, whatever its modes and however deep, or stops when `enough` says
+// so and leaves the rest for the next time.
+Result<void> empty_trash(int trash, const std::function<bool()>& enough);
 
 }  // namespace mixguard::guard::tree

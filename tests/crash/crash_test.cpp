@@ -133,7 +133,7 @@ void check_sound(const Project& project, const TreeState& before, const TreeStat
   REQUIRE(sound);
   REQUIRE(recover(project.store())->empty());
   REQUIRE(fs::is_empty(project.at(".mixguard/active")));
-  REQUIRE(project.store().empty_trash());
+  REQUIRE(project.store().empty_trash([] { return false; }));
   REQUIRE(fs::is_empty(project.at(".mixguard/trash")));
 }
 

@@ -9,13 +9,14 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
-#include "guard/snapshot/digest.hpp"
+#include "guard/digest.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
 
 namespace mixguard::guard {
 namespace {
 
 namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
 using testing::Project;
 
 AuditLog open_log(const Store& store) {
@@ -53,16 +54,15 @@ std::vector<std::uint64_t> damaged(const LogCheck& result) {
 
 void fill(const Store& store, int count) {
   auto log = open_log(store);
-  for (int i = 0; i < count; ++i)
-    REQUIRE(log.append("ended", R"({"n":)" + std::to_string(i) + "}"));
+  for (int i = 0; i < count; ++i) REQUIRE(log.append("ended", {{"n", i}}));
 }
 
 TEST_CASE("a record is one line that carries the hash of the line before") {
   Project project;
   const Store store = project.store();
   auto log = open_log(store);
-  CHECK(log.append("begun", R"({"argv":["mix","test"],"text":"a\nb"})").value() == 1);
-  CHECK(log.append("ended", R"({"exit":0})").value() == 2);
+  CHECK(log.append("begun", {{"argv", {"mix", "test"}}, {"text", "a\nb"}}).value() == 1);
+  CHECK(log.append("ended", {{"exit", 0}}).value() == 2);
   const Lines lines(project);
   REQUIRE(lines.all.size() == 2);
   const auto first = nlohmann::json::parse(lines.all[0]);
@@ -142,7 +142,7 @@ TEST_CASE("a tail torn at any byte is cut off and the chain goes on") {
     CHECK(result.torn_tail);
     CHECK(result.records == 2);
     CHECK(result.damage.empty());
-    CHECK(open_log(store).append("ended", "{}").value() == 3);
+    CHECK(open_log(store).append("ended", Json::object()).value() == 3);
     CHECK(check(store).damage.empty());
     lines.save();
   }
@@ -155,7 +155,7 @@ TEST_CASE("a log whose last record is damaged takes no more") {
   Lines lines(project);
   lines.all[1] = "garbage";
   lines.save();
-  const auto failed = open_log(store).append("ended", "{}");
+  const auto failed = open_log(store).append("ended", Json::object());
   REQUIRE_FALSE(failed);
   CHECK(failed.error().message.find("damaged") != std::string::npos);
 }
@@ -165,8 +165,8 @@ TEST_CASE("a body must be an object without the record's own members") {
   const Store store = project.store();
   auto log = open_log(store);
   for (const char* body :
-       {"", "[]", "1", "{", R"({"seq":1})", R"({"prev":"x"})", R"({"time":1})", R"({"event":1})"})
-    CHECK_FALSE(log.append("ended", body));
+       {"null", "[]", "1", R"({"seq":1})", R"({"prev":"x"})", R"({"time":1})", R"({"event":1})"})
+    CHECK_FALSE(log.append("ended", Json::parse(body)));
   CHECK(check(store).records == 0);
 }
 
@@ -174,14 +174,17 @@ TEST_CASE("any bytes can be logged") {
   Project project;
   const Store store = project.store();
   auto log = open_log(store);
-  const std::string nul = std::string(R"({"out":"a)") + '\0' + "\xff\xfe" + R"(b"})";
-  REQUIRE(log.append(std::string_view("e\0\xff", 3), nul));
-  REQUIRE(log.append("ended", R"({"out":"\u0000"})"));
+  REQUIRE(log.append(std::string_view("e\0\xff", 3), {{"out",
+                                                       "a\xff\xfe\x01"
+                                                       "b"}}));
+  REQUIRE(log.append("ended", {{"out", std::string(1, '\0')}}));
   const auto result = check(store);
   CHECK(result.records == 2);
   CHECK(result.damage.empty());
   const auto record = nlohmann::json::parse(log.tail(2)->front().json);
-  CHECK(record["out"] == "a\uFFFD\uFFFD\uFFFDb");
+  CHECK(record["out"] ==
+        "a\uFFFD\uFFFD\x01"
+        "b");
 }
 
 TEST_CASE("the tail is the last records, however long they are") {
@@ -189,9 +192,9 @@ TEST_CASE("the tail is the last records, however long they are") {
   const Store store = project.store();
   auto log = open_log(store);
   const std::string huge(3 << 20, 'x');
-  REQUIRE(log.append("a", R"({"n":1})"));
-  REQUIRE(log.append("b", R"({"out":")" + huge + R"("})"));
-  REQUIRE(log.append("c", R"({"n":3})"));
+  REQUIRE(log.append("a", {{"n", 1}}));
+  REQUIRE(log.append("b", {{"out", huge}}));
+  REQUIRE(log.append("c", {{"n", 3}}));
   const auto tail = log.tail(2);
   REQUIRE(tail);
   REQUIRE(tail->size() == 2);
@@ -211,7 +214,7 @@ TEST_CASE("concurrent writers make one chain") {
     if (::fork() != 0) continue;
     auto log = AuditLog::open(store);
     bool good = log.has_value();
-    for (int i = 0; good && i < kEach; ++i) good = log->append("ended", "{}").has_value();
+    for (int i = 0; good && i < kEach; ++i) good = log->append("ended", Json::object()).has_value();
     ::_exit(good ? 0 : 1);
   }
   for (int writer = 0; writer < kWriters; ++writer) {

@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 
@@ -123,15 +124,15 @@ TEST_CASE("a record that does not fit is not written in part") {
   on_small_disk(project.root(), "2m", [&] {
     const Store store = project.store();
     auto log = AuditLog::open(store);
-    expect(log && log->append("begun", "{}"), "append");
+    expect(log && log->append("begun", nlohmann::ordered_json::object()), "append");
     {
       const Filler filler(store.path() + "/filler");
       const std::string large(100000, 'x');
-      expect_full(log->append("ended", R"({"out":")" + large + R"("})"));
+      expect_full(log->append("ended", {{"out", large}}));
       const auto check = log->verify();
       expect(check && check->records == 1 && !check->torn_tail && check->damage.empty(), "log");
     }
-    expect(log->append("ended", "{}").value_or(0) == 2, "append again");
+    expect(log->append("ended", nlohmann::ordered_json::object()).value_or(0) == 2, "append again");
     expect(log->verify()->damage.empty(), "chain");
   });
 }

@@ -83,7 +83,7 @@ TEST_CASE("nothing changes before the commit, and a discard leaves no trace") {
   REQUIRE(transaction->discard());
   CHECK(project.state() == before);
   CHECK(store.runs()->empty());
-  REQUIRE(store.empty_trash());
+  REQUIRE(store.empty_trash([] { return false; }));
   CHECK(fs::is_empty(project.root() + "/.mixguard/trash"));
   CHECK(fs::is_empty(project.root() + "/.mixguard/active"));
 }

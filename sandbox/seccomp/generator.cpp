@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sandbox/seccomp_filter.hpp"
-
+// Compiles the filters of sandbox/seccomp_filter.hpp with libseccomp and writes them as constant
+// arrays. Usage: seccomp_generator OUTPUT.cpp
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -16,15 +16,27 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "sandbox/seccomp_filter.hpp"
 #include "sandbox/sys/unique_fd.hpp"
 
-namespace mixguard::sandbox {
 namespace {
+
+using mixguard::sandbox::SeccompOptions;
+using mixguard::sandbox::UniqueFd;
+
+[[noreturn]] void die(const std::string& what, int error) {
+  std::fprintf(stderr, "seccomp_generator: %s: %s\n", what.c_str(), std::strerror(error));
+  std::exit(1);
+}
 
 struct DeniedCall {
   const char* name;
@@ -109,11 +121,9 @@ using Context = std::unique_ptr<void, decltype(&seccomp_release)>;
 class Filter {
  public:
   Filter() : context_(seccomp_init(SCMP_ACT_ALLOW), &seccomp_release) {
-    if (!context_) error_ = ENOMEM;
+    if (!context_) die("seccomp_init", ENOMEM);
   }
 
-  // Records the first failure and keeps quiet afterwards: rules read as a list, the result is asked
-  // once.
   void deny(const char* name, int error) { add(name, error, {}); }
   void deny(const char* name, int error, scmp_arg_cmp compare) { add(name, error, {&compare, 1}); }
   void deny(const char* name, int error, scmp_arg_cmp a, scmp_arg_cmp b) {
@@ -121,30 +131,25 @@ class Filter {
     add(name, error, both);
   }
   void set(scmp_filter_attr attribute, std::uint32_t value) {
-    note(seccomp_attr_set(context_.get(), attribute, value), "attribute");
+    must(seccomp_attr_set(context_.get(), attribute, value), "attribute");
   }
 
-  Result<std::vector<sock_filter>> compile() const;
+  [[nodiscard]] std::vector<sock_filter> compile() const;
 
  private:
   void add(const char* name, int error, std::span<const scmp_arg_cmp> compares) {
-    if (error_ != 0) return;
     const int number = seccomp_syscall_resolve_name(name);
-    if (number == __NR_SCMP_ERROR) return note(-EINVAL, name);
+    if (number == __NR_SCMP_ERROR) die(name, EINVAL);
     if (number < 0) return;  // does not exist on this architecture
-    note(seccomp_rule_add_array(context_.get(), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)),
+    must(seccomp_rule_add_array(context_.get(), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)),
                                 number, static_cast<unsigned>(compares.size()), compares.data()),
          name);
   }
-  void note(int result, const char* what) {
-    if (result == 0 || error_ != 0) return;
-    error_ = -result;
-    failed_ = what;
+  static void must(int result, const char* what) {
+    if (result != 0) die(what, -result);
   }
 
   Context context_;
-  int error_ = 0;
-  std::string failed_;
 };
 
 // fchmodat2(2), Linux 6.6: newer than libseccomp 2.5.4 and able to set what fchmodat may not.
@@ -166,21 +171,15 @@ void prepend_unknown_calls(std::vector<sock_filter>& program) {
   program.insert(program.begin(), guard.begin(), guard.end());
 }
 
-Result<std::vector<sock_filter>> Filter::compile() const {
-  if (error_ != 0)
-    return fail("seccomp rule for " + failed_ + ": " + std::strerror(error_), error_);
-  const UniqueFd file(::memfd_create("mixguard-seccomp", MFD_CLOEXEC));
-  if (!file) return fail(std::string("memfd_create: ") + std::strerror(errno), errno);
-  if (const int result = seccomp_export_bpf(context_.get(), file.get()); result != 0) {
-    return fail(std::string("seccomp_export_bpf: ") + std::strerror(-result), -result);
-  }
-  const off_t size = ::lseek(file.get(), 0, SEEK_END);
-  if (size <= 0 || size % static_cast<off_t>(sizeof(sock_filter)) != 0)
-    return fail("seccomp program has a strange size");
-  std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
-  if (::pread(file.get(), program.data(), static_cast<std::size_t>(size), 0) != size) {
-    return fail(std::string("read the seccomp program: ") + std::strerror(errno), errno);
-  }
+std::vector<sock_filter> Filter::compile() const {
+  const UniqueFd file(::memfd_create("seccomp", MFD_CLOEXEC));
+  if (!file) die("memfd_create", errno);
+  must(seccomp_export_bpf(context_.get(), file.get()), "seccomp_export_bpf");
+  const auto size = static_cast<std::size_t>(::lseek(file.get(), 0, SEEK_END));
+  std::vector<sock_filter> program(size / sizeof(sock_filter));
+  if (size % sizeof(sock_filter) != 0 ||
+      ::pread(file.get(), program.data(), size, 0) != static_cast<ssize_t>(size))
+    die("read the program", EIO);
   prepend_unknown_calls(program);
   return program;
 }
@@ -264,13 +263,11 @@ void deny_personality(Filter& filter) {
   }
 }
 
-}  // namespace
-
-Result<std::vector<sock_filter>> build_seccomp_filter(const SeccompOptions& options) {
+std::vector<sock_filter> compile(const SeccompOptions& options) {
   Filter filter;
   filter.set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-  filter.set(SCMP_FLTATR_CTL_OPTIMIZE,
-             2);  // a binary tree: the cost of a call is the logarithm of the list
+  // A binary tree: the cost of a call is the logarithm of the list.
+  filter.set(SCMP_FLTATR_CTL_OPTIMIZE, 2);
   for (const DeniedCall& call : kDenied) filter.deny(call.name, call.error);
   deny_namespaces(filter);
   deny_setuid_bits(filter);
@@ -281,4 +278,31 @@ Result<std::vector<sock_filter>> build_seccomp_filter(const SeccompOptions& opti
   return filter.compile();
 }
 
-}  // namespace mixguard::sandbox
+void write_array(std::ofstream& out, const char* name, const SeccompOptions& options) {
+  out << "constexpr sock_filter " << name << "[] = {\n";
+  for (const sock_filter& step : compile(options)) {
+    out << "    {" << step.code << ", " << static_cast<unsigned>(step.jt) << ", "
+        << static_cast<unsigned>(step.jf) << ", " << step.k << "U},\n";
+  }
+  out << "};\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) die("usage: seccomp_generator OUTPUT.cpp", EINVAL);
+  std::ofstream out(argv[1]);
+  out << "// Generated by sandbox/seccomp/generator.cpp.\n"
+         "#include \"sandbox/seccomp_filter.hpp\"\n\n"
+         "namespace mixguard::sandbox {\nnamespace {\n\n";
+  write_array(out, "kWithUdp", {.udp = true});
+  write_array(out, "kWithoutUdp", {.udp = false});
+  out << "\n}  // namespace\n\n"
+         "std::span<const sock_filter> seccomp_filter(const SeccompOptions& options) {\n"
+         "  return options.udp ? std::span<const sock_filter>(kWithUdp)\n"
+         "                     : std::span<const sock_filter>(kWithoutUdp);\n}\n\n"
+         "}  // namespace mixguard::sandbox\n";
+  out.close();
+  if (!out) die(argv[1], EIO);
+  return 0;
+}
