@@ -30,7 +30,9 @@ defmodule Ledger.Books do
   @doc "The names of all open books, the main one too."
   @spec list() :: [Journal.book()]
   def list do
-    Ledger.Registry |> Registry.select([{{:"$1", :_, :_}, [], [:"$1"]}]) |> Enum.sort()
+    # The registry hears of a death a moment after it.
+    open = Registry.select(Ledger.Registry, [{{:"$1", :"$2", :_}, [], [{{:"$1", :"$2"}}]}])
+    Enum.sort(for {book, pid} <- open, Process.alive?(pid), do: book)
   end
 
   @impl true
