@@ -10,12 +10,12 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <ctime>
 #include <optional>
 #include <string_view>
 
 #include "guard/digest.hpp"
+#include "guard/files.hpp"
 #include "guard/snapshot/tree.hpp"
 
 namespace mixguard::guard {
@@ -64,11 +64,8 @@ Result<void> furnish(int store, const std::string& path, int project) {
 
 // Where the store goes when it cannot be in the project; the path is made by make_fallback().
 Result<std::string> fallback_path(const std::string& project_root) {
-  const std::string key = sha256_hex(project_root).substr(0, 16);
-  const char* state = std::getenv("XDG_STATE_HOME");
-  if (state != nullptr && state[0] == '/') return std::string(state) + "/mixguard/" + key;
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && home[0] == '/') return std::string(home) + "/.local/state/mixguard/" + key;
+  const std::string base = state_directory();
+  if (!base.empty()) return join_path(base, sha256_hex(project_root).substr(0, 16));
   return fail(
       "no place for the record: the project cannot be written and neither XDG_STATE_HOME nor HOME "
       "is set",
