@@ -319,14 +319,10 @@ class Session {
       return;
     }
     for (const Change& change : result.changes.changes) {
-      if (change.disposition == Disposition::kCommit) {
-        if (!change.why.empty()) warn_written_in_place(change);
-        continue;
-      }
-      console_.say(
-          (change.disposition == Disposition::kConflict ? "conflict: " : "not committed: ") +
-          printable(change.path) + " (" + change.why + ")");
+      if (change.disposition == Disposition::kCommit && !change.why.empty())
+        warn_written_in_place(change);
     }
+    for (const std::string& line : describe_withheld(result.changes)) console_.say(line);
     if (result.quarantine) console_.say("kept in " + *result.quarantine);
   }
 

@@ -5,6 +5,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "guard/exit_code.hpp"
+#include "guard/files.hpp"
 #include "guard/output/decision_json.hpp"
 
 namespace mixguard::guard {
@@ -99,6 +101,37 @@ std::string printable(std::string_view text) {
 
 std::string counted(std::size_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::vector<std::string> describe_withheld(const ChangeSet& set) {
+  constexpr std::size_t kLines = 20;
+  std::vector<std::string> lines;
+  std::size_t more = 0;
+  const auto& all = set.changes;
+  for (auto change = all.begin(); change != all.end();) {
+    const auto covered = [&](const Change& other) {
+      return other.disposition != Disposition::kCommit && change->directory &&
+             is_within(other.path, change->path);
+    };
+    const auto next = std::find_if_not(std::next(change), all.end(), covered);
+    const auto below = static_cast<std::size_t>(next - change) - 1;
+    if (change->disposition == Disposition::kCommit) {
+      ++change;
+      continue;
+    }
+    if (lines.size() == kLines) {
+      more += 1 + below;
+    } else {
+      lines.push_back(fmt::format(
+          "{}: {}{}{} ({})",
+          change->disposition == Disposition::kConflict ? "conflict" : "not committed",
+          printable(change->path), change->directory ? "/" : "",
+          below == 0 ? std::string() : " with " + counted(below, "path") + " in it", change->why));
+    }
+    change = next;
+  }
+  if (more != 0) lines.push_back("not committed: " + counted(more, "more path"));
+  return lines;
 }
 
 std::string describe_changes(const ChangeSet& set, std::string_view heading) {
