@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "policy/layout.hpp"
 #include "policy/text.hpp"
 
 namespace mixguard::policy {
@@ -37,21 +38,16 @@ bool is_by(const Decision& decision, const std::string& rule) {
                                      [&](const RuleRef& known) { return known.id == rule; });
 }
 
-std::string command_line(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) {
-    if (!text.empty()) text += ' ';
-    text += word;
-  }
-  return text;
-}
-
 }  // namespace
+
+Decision try_expectation(const Policy& policy, const Expectation& expectation) {
+  return decide(policy, expectation.run, facts_for(policy, expectation));
+}
 
 void check_expectations(const Policy& policy, const Ruleset& layer,
                         std::vector<PolicyError>& errors) {
   for (const Expectation& expectation : layer.expectations) {
-    const Decision decision = decide(policy, expectation.run, facts_for(policy, expectation));
+    const Decision decision = try_expectation(policy, expectation);
     if (decision.verdict == expectation.is && is_by(decision, expectation.rule)) continue;
     std::string wanted(to_string(expectation.is));
     if (!expectation.rule.empty()) wanted += " by rule " + quoted(expectation.rule);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "guard/cli/judged.hpp"
@@ -8,7 +9,9 @@
 #include "guard/exit_code.hpp"
 #include "guard/output/console.hpp"
 #include "guard/project.hpp"
+#include "policy/coverage.hpp"
 #include "policy/explain.hpp"
+#include "policy/layout.hpp"
 #include "policy/lint.hpp"
 
 namespace mixguard::guard::cli {
@@ -91,6 +94,79 @@ int lint(const Invocation& invocation, Console& console) {
   });
 }
 
+struct TestArguments {
+  bool coverage = false;
+  unsigned threshold = 0;
+};
+
+Json tried_json(const std::vector<policy::TriedExpectation>& tried) {
+  Json list = Json::array();
+  for (const policy::TriedExpectation& one : tried) {
+    Json rules = Json::array();
+    for (const policy::RuleRef& rule : one.rules) rules.push_back(rule.id);
+    list.push_back({{"file", one.file},
+                    {"line", one.line},
+                    {"run", one.run},
+                    {"decision", to_string(one.verdict)},
+                    {"rules", std::move(rules)}});
+  }
+  return list;
+}
+
+Json uncovered_json(const std::vector<policy::Uncovered>& uncovered) {
+  Json list = Json::array();
+  for (const policy::Uncovered& one : uncovered)
+    list.push_back({{"file", one.file}, {"line", one.line}, {"what", one.what}});
+  return list;
+}
+
+void print(const policy::Coverage& result, const TestArguments& arguments, Console& console) {
+  for (const policy::TriedExpectation& one : result.tried) {
+    std::string line = one.file + ":" + std::to_string(one.line) + ": " +
+                       std::string(to_string(one.verdict)) + "  " + policy::command_line(one.run);
+    if (!one.rules.empty()) line += "  (" + one.rules.front().id + ")";
+    console.document(line);
+  }
+  if (arguments.coverage) {
+    for (const policy::Uncovered& one : result.uncovered)
+      console.document(one.file + ":" + std::to_string(one.line) + ": " + one.what);
+  }
+  console.document(counted(result.tried.size(), "expectation") + ", all hold; " +
+                   std::to_string(result.items - result.uncovered.size()) + " of " +
+                   std::to_string(result.items) + " rules, flags and bounds reached, " +
+                   std::to_string(result.percent()) + " %");
+}
+
+// An expectation that fails has failed the loading already.
+int test(const Invocation& invocation, const TestArguments& arguments, Console& console) {
+  bool enough = true;
+  const int code = with_policy(invocation, console, [&](const LoadedPolicy& loaded) {
+    const policy::Coverage result = policy::cover(loaded.policy);
+    enough = result.percent() >= arguments.threshold;
+    if (!console.json()) return print(result, arguments, console);
+    console.document(dump_pretty({{"expectations", tried_json(result.tried)},
+                                  {"items", result.items},
+                                  {"percent", result.percent()},
+                                  {"uncovered", uncovered_json(result.uncovered)}}));
+  });
+  if (enough) return code;
+  console.error("fewer than the " + std::to_string(arguments.threshold) +
+                " % of --threshold are reached; --coverage lists the rest");
+  return kExitPolicyInvalid;
+}
+
+void define_test(CLI::App& verb, Invocation& invocation) {
+  const auto arguments = std::make_shared<TestArguments>();
+  CLI::App* sub = add_verb(
+      verb, invocation, "test", "Try the [[expect]] entries, and say what they do not reach",
+      [&invocation, arguments](Console& console) { return test(invocation, *arguments, console); });
+  sub->add_flag("--coverage", arguments->coverage,
+                "List the rules, flags and bounds that no expectation reaches");
+  sub->add_option("--threshold", arguments->threshold,
+                  "Fail when fewer per cent than this are reached")
+      ->check(CLI::Range(0U, 100U));
+}
+
 }  // namespace
 
 void define_policy(CLI::App& app, Invocation& invocation) {
@@ -101,6 +177,7 @@ void define_policy(CLI::App& app, Invocation& invocation) {
            [&](Console& console) { return show(invocation, console); });
   add_verb(*verb, invocation, "lint", "Errors, and what is legal but probably a mistake",
            [&](Console& console) { return lint(invocation, console); });
+  define_test(*verb, invocation);
 }
 
 }  // namespace mixguard::guard::cli
