@@ -54,11 +54,21 @@ Result<void> furnish(int store, const std::string& path, int project) {
   for (const char* name : {"runs", "active", "trash"}) {
     if (auto made = ensure_dir(store, path, name); !made) return made;
   }
+  constexpr std::string_view kIgnore = "*\n";
   auto ignore = tree::look(store, ".gitignore");
   if (!ignore) return propagate(ignore);
-  if (*ignore) return {};
+  if (*ignore && (*ignore)->size >= static_cast<std::int64_t>(kIgnore.size())) return {};
   // Last and durable, with the directories above: a run's intent must not outlive its store.
-  if (auto written = tree::write_file(store, ".gitignore", "*\n", true); !written) return written;
+  // Written in place, for two commands may begin at once and both have to succeed.
+  const UniqueFd file(
+      ::openat(store, ".gitignore", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file || ::pwrite(file.get(), kIgnore.data(), kIgnore.size(), 0) !=
+                   static_cast<ssize_t>(kIgnore.size()))
+    return fail_errno("write", path + "/.gitignore");
+  if (auto synced = tree::sync(file.get(), path + "/.gitignore"); !synced) return synced;
+  auto self = tree::open_dir(store, "");
+  if (!self) return propagate(self);
+  if (auto synced = tree::sync(self->get(), path); !synced) return synced;
   return tree::sync(project, "the project");
 }
 

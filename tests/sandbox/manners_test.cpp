@@ -90,6 +90,8 @@ TEST_CASE("dispositions and masks of a BEAM that starts mixguard are not inherit
   ::signal(SIGCHLD, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
+  for (const int signal : {SIGINT, SIGQUIT})
+    ::signal(signal, SIG_DFL);  // a shell's `&` ignores them
   sigset_t blocked, saved;
   ::sigemptyset(&blocked);
   ::sigaddset(&blocked, SIGUSR1);

@@ -244,9 +244,13 @@ inline void remove_all(const std::string& path) {
 
 inline std::vector<std::string> overlay_residue(const std::string& root) {
   std::vector<std::string> found;
-  const std::string store = root + "/.mixguard/";
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    if (entry.path().string().starts_with(store)) continue;
+  const fs::path store = root + "/.mixguard";
+  for (fs::recursive_directory_iterator at(root), end; at != end; ++at) {
+    const fs::directory_entry& entry = *at;
+    if (entry.path() == store) {
+      at.disable_recursion_pending();
+      continue;
+    }
     std::array<char, 4096> names{};
     const ssize_t size = ::llistxattr(entry.path().c_str(), names.data(), names.size());
     const std::string_view list(names.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
