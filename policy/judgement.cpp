@@ -260,7 +260,22 @@ class Judge {
       return rule->verdict != Verdict::kAllow && rule->layer != Layer::kBuiltin;
     });
     if (is_final) return "";
-    return suggest_task(question_.call, question_.env, known_, is_development(question_.env));
+    return suggest_task(question_.call, question_.env, known_, known_flags(),
+                        is_development(question_.env));
+  }
+
+  [[nodiscard]] std::vector<KnownFlag> known_flags() const {
+    std::vector<KnownFlag> flags;
+    if (known_ != nullptr) {
+      for (const catalog::Flag& flag : known_->flags)
+        flags.push_back({flag.name, flag.alias, flag.type.kind == ValueKind::kBool});
+      return flags;
+    }
+    for (const IndexedRule& indexed : index_.rules_of(question_.call.task)) {
+      for (const FlagRule& flag : indexed.rule->flags)
+        flags.push_back({flag.name, flag.alias, flag.type.kind == ValueKind::kBool});
+    }
+    return flags;
   }
 
   void spell(const std::vector<std::string>& canonical_words) {

@@ -55,7 +55,8 @@ std::string identifier(std::string_view text) {
 // Reads the words as fit_words() would under a table made for them.
 class Pinner {
  public:
-  Pinner(const TaskCall& call, const catalog::Task* known) : words_(call.words), known_(known) {}
+  Pinner(const TaskCall& call, const std::vector<KnownFlag>& known, bool flags_first)
+      : words_(call.words), known_(known), flags_first_(flags_first) {}
 
   bool read() {
     bool only_arguments = false;
@@ -64,7 +65,7 @@ class Pinner {
       if (only_arguments || word.size() < 2 || word[0] != '-' || is_digit(word[1])) {
         if (!can_be_pinned(word)) return false;
         arguments_.push_back(word);
-        only_arguments = only_arguments || (known_ != nullptr && known_->flags_first);
+        only_arguments = only_arguments || flags_first_;
       } else if (word == "--") {
         only_arguments = true;
       } else if (!(word[1] == '-' ? read_long(word) : read_short(word))) {
@@ -100,40 +101,35 @@ class Pinner {
     return more.empty() ? "\"bool\"" : "{ type = \"bool\"" + more + " }";
   }
 
-  [[nodiscard]] const catalog::Flag* find(std::string_view name) const {
-    if (known_ == nullptr) return nullptr;
-    for (const catalog::Flag& flag : known_->flags) {
-      if (flag.name == name) return &flag;
-    }
-    return nullptr;
+  [[nodiscard]] const KnownFlag* find(std::string_view name) const {
+    const auto found = std::find_if(known_.begin(), known_.end(),
+                                    [&](const KnownFlag& flag) { return flag.name == name; });
+    return found == known_.end() ? nullptr : &*found;
   }
 
-  [[nodiscard]] const catalog::Flag* find_alias(std::string_view alias) const {
-    if (known_ == nullptr) return nullptr;
-    for (const catalog::Flag& flag : known_->flags) {
-      if (flag.alias == alias) return &flag;
-    }
-    return nullptr;
+  [[nodiscard]] const KnownFlag* find_alias(std::string_view alias) const {
+    const auto found = std::find_if(known_.begin(), known_.end(),
+                                    [&](const KnownFlag& flag) { return flag.alias == alias; });
+    return found == known_.end() ? nullptr : &*found;
   }
 
   // A flag that the task does not have, and that resembles one that it has.
   [[nodiscard]] bool is_misspelt(std::string_view name) const {
-    if (known_ == nullptr) return false;
     std::vector<std::string_view> names;
-    for (const catalog::Flag& flag : known_->flags) names.push_back(flag.name);
+    for (const KnownFlag& flag : known_) names.push_back(flag.name);
     return !nearest_flag(name, names).empty();
   }
 
   bool read_long(const std::string& word) {
     const std::size_t equals = word.find('=');
     std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
-    const catalog::Flag* flag = find(name);
+    const KnownFlag* flag = find(name);
     if (flag == nullptr && name.starts_with("no-")) {
       flag = find(name.substr(3));
-      if (flag != nullptr && flag->type.kind == ValueKind::kBool) name.erase(0, 3);
+      if (flag != nullptr && flag->is_bool) name.erase(0, 3);
     }
     if (!is_flag_name(name) || (flag == nullptr && is_misspelt(name))) return false;
-    const bool is_value = flag != nullptr && flag->type.kind != ValueKind::kBool;
+    const bool is_value = flag != nullptr && !flag->is_bool;
     if (equals != std::string::npos) {
       const std::string value = word.substr(equals + 1);
       const bool is_switch = flag != nullptr && !is_value;
@@ -144,11 +140,11 @@ class Pinner {
   }
 
   bool read_short(const std::string& word) {
-    const catalog::Flag* flag = find_alias(word.substr(1, 1));
+    const KnownFlag* flag = find_alias(word.substr(1, 1));
     if (flag == nullptr) return false;
     const std::string name(flag->name);
     const std::string alias(flag->alias);
-    if (flag->type.kind == ValueKind::kBool) return word.size() == 2 && add_switch(name, alias);
+    if (flag->is_bool) return word.size() == 2 && add_switch(name, alias);
     if (word.size() == 2) return add_next(name, alias);
     return add_value(name, alias, word.substr(word[2] == '=' ? 3 : 2));
   }
@@ -181,7 +177,8 @@ class Pinner {
   }
 
   const std::vector<std::string>& words_;
-  const catalog::Task* known_;
+  const std::vector<KnownFlag>& known_;
+  bool flags_first_;
   std::size_t next_ = 0;
   std::vector<PinnedFlag> flags_;
   std::vector<std::string> arguments_;
@@ -208,8 +205,8 @@ std::string argv_element(const std::string& word) {
 }  // namespace
 
 std::string suggest_task(const TaskCall& call, std::string_view env, const catalog::Task* known,
-                         bool for_project) {
-  Pinner pinner(call, known);
+                         const std::vector<KnownFlag>& flags, bool for_project) {
+  Pinner pinner(call, flags, known != nullptr && known->flags_first);
   if (!pinner.read()) return "";
   std::string out;
   if (!for_project) {
@@ -218,8 +215,8 @@ std::string suggest_task(const TaskCall& call, std::string_view env, const catal
   out += "[[task]]\nid = \"" + identifier(call.task) + "-" + identifier(env) + "\"\n";
   out += "name = \"" + call.task + "\"\nenv = [" + toml_string(env) + "]\n";
   out += "decision = \"allow\"\n";
-  if (const std::string flags = pinner.flags(); !flags.empty())
-    out += "flags = { " + flags + " }\n";
+  if (const std::string pinned = pinner.flags(); !pinned.empty())
+    out += "flags = { " + pinned + " }\n";
   if (const std::string args = pinner.args(); !args.empty()) out += "args = [" + args + "]\n";
   return out + needs(known);
 }

@@ -13,10 +13,19 @@
 
 namespace mixguard::policy {
 
-// `known` is the catalogue's entry for the task, or nothing. Empty when the words cannot be written
-// down as a rule. `for_project`: whether a project's own policy may give it.
+// A flag that the task is known to take.
+struct KnownFlag {
+  std::string_view name;
+  std::string_view alias;
+  bool is_bool = false;
+};
+
+// `known` is the catalogue's entry for the task, or nothing; `flags` are those of the entry, or of
+// the rules that speak of the task. Empty when the words cannot be written down as a rule.
+// `for_project`: whether a project's own policy may give it.
 [[nodiscard]] std::string suggest_task(const TaskCall& call, std::string_view env,
-                                       const catalog::Task* known, bool for_project);
+                                       const catalog::Task* known,
+                                       const std::vector<KnownFlag>& flags, bool for_project);
 
 [[nodiscard]] std::string suggest_program(const std::vector<std::string>& argv,
                                           std::string_view program_path);

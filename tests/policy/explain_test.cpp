@@ -38,6 +38,20 @@ std::string told(std::string_view line, const std::map<std::string, std::string>
   return explain(judge(policy(), line, env), {});
 }
 
+TEST_CASE("what would allow a task of the project's own reads its flags as its rules do") {
+  const Policy own = policy_of({ruleset(R"(
+    [[task]]
+    id = "pace"
+    name = "ledger.simulate"
+    decision = "allow"
+    flags = { seconds = { type = "int", min = 1, max = 9, alias = "s" } }
+  )",
+                                        Layer::kProject, ".mixguard.toml")});
+  const Decision decision = judge(own, "mix ledger.simulate --seconds 301", {});
+  CHECK(decision.parts.front().would_allow.find("flags = { seconds = { enum = ['301'] } }") !=
+        std::string::npos);
+}
+
 TEST_CASE("an allowed command is told with what it may do") {
   CHECK(told("mix ecto.migrate -n 2", {{"SOME_KEY", "x"}}) ==
         "ALLOW  mix ecto.migrate --step 2\n"
