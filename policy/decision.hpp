@@ -82,11 +82,15 @@ struct PathArgument {
   std::string under;  // absolute root that the resolved path must not leave
 };
 
-// One task of a command (a command without `do` has one part).
+// One task of a command: without `do` and aliases there is one part. Of an alias the tasks that it
+// leads to are parts, in the order they run; the alias itself is one only where a rule that names
+// it denies or asks.
 struct Part {
   std::vector<std::string> canonical;  // {"mix", "ecto.migrate", "--step", "2"}
   std::string task;                    // "ecto.migrate"; empty for a plain program
   std::string env;                     // effective MIX_ENV; empty for a plain program
+  std::vector<std::string> via;        // aliases of mix.exs that led here, outermost first
+  std::string function;                // of mix.exs that the last of them runs in place of a task
   Verdict verdict = Verdict::kDeny;
   Reason reason = Reason::kNone;
   std::string message;         // one sentence for the person refused or asked; empty when allowed

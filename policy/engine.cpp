@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "policy/alias_expansion.hpp"
 #include "policy/builtin.hpp"
 #include "policy/exec_rules.hpp"
 #include "policy/expectations.hpp"
@@ -11,6 +12,7 @@
 #include "policy/judgement.hpp"
 #include "policy/launcher.hpp"
 #include "policy/policy_index.hpp"
+#include "policy/text.hpp"
 
 namespace mixguard::policy {
 namespace {
@@ -137,49 +139,158 @@ void conclude(const Policy::Index& index, std::vector<JudgedPart>& judged, const
   if (decision.verdict != Verdict::kDeny) confine(index, judged, facts, decision);
 }
 
-std::vector<JudgedPart> judge_calls(const Policy::Index& index, const MixCommand& command,
-                                    const Environment& environment, const Facts& facts) {
+// What is typed in place of a task ("--version") loads no project. The console's empty place does.
+bool loads_project(const TaskCall& call) { return !call.typed || call.typed->empty(); }
+
+void tell_alias(const Words& via, Part& part) {
+  part.via = via;
+  if (via.empty() || part.verdict == Verdict::kAllow || part.task == via.back()) return;
+  part.message = concat({part.message, "; alias ", quoted(via.back()), " of mix.exs runs it"});
+}
+
+// An allowed part is asked for; one that is asked for or denied already says why itself.
+void raise(const Refusal& doubt, Part& part) {
+  part.findings.push_back({Finding::Kind::kRaised, doubt.message, std::nullopt});
+  if (part.verdict != Verdict::kAllow) return;
+  part.verdict = Verdict::kAsk;
+  part.reason = doubt.reason;
+  part.message = doubt.message;
+  part.instead = doubt.instead;
+}
+
+// What is not known of the project, when it matters.
+std::optional<Refusal> doubt_about(const Facts& facts, const Environment& environment) {
+  const auto names_file = [](const EnvVariable& variable) { return variable.name == "MIX_EXS"; };
+  if (std::any_of(environment.variables.begin(), environment.variables.end(), names_file)) {
+    return Refusal{Reason::kAlias, "MIX_EXS names another mix.exs, whose aliases are not known",
+                   ""};
+  }
+  if (const auto why = unknown_aliases(facts.mix_exs)) {
+    return Refusal{Reason::kAlias, "the aliases of the project cannot be read (" + *why + ")",
+                   "write them out in mix.exs as a keyword list of strings"};
+  }
+  if (!environment.unknown) return std::nullopt;
+  const MixExs& exs = facts.mix_exs.front();
+  return Refusal{Reason::kEnv,
+                 concat({"the environment that the project prefers cannot be read (", exs.file, ":",
+                         std::to_string(environment.unknown->line), ": ", environment.unknown->why,
+                         "), and MIX_ENV is not set"}),
+                 "set MIX_ENV"};
+}
+
+std::vector<JudgedPart> judge_leaves(const Policy::Index& index, const Expansion& expansion,
+                                     const Environment& environment, const Facts& facts) {
   std::vector<JudgedPart> judged;
-  judged.reserve(command.calls.size());
-  for (const TaskCall& call : command.calls) {
-    judged.push_back(judge_task(
-        index, {call, environment.mix_env, environment.source, {facts.project_root, facts.cwd}}));
+  judged.reserve(expansion.leaves.size());
+  const auto question = [&](const TaskCall& call) {
+    return TaskQuestion{
+        call, environment.mix_env, environment.source, {facts.project_root, facts.cwd}};
+  };
+  const std::optional<Refusal> doubt = doubt_about(facts, environment);
+  for (const Leaf& leaf : expansion.leaves) {
+    judged.push_back(leaf.function.empty()
+                         ? judge_task(index, question(leaf.call))
+                         : judge_function(index, question(leaf.call), leaf.function));
+    judged.back().part.function = leaf.function;
+    tell_alias(leaf.via, judged.back().part);
+    if (doubt && loads_project(leaf.call)) raise(*doubt, judged.back().part);
+  }
+  for (const AliasUse& use : expansion.aliases) {
+    JudgedPart part = judge_alias(index, question(use.call));
+    if (part.part.verdict == Verdict::kAllow) continue;
+    tell_alias(use.via, part.part);
+    judged.push_back(std::move(part));
   }
   return judged;
 }
 
 bool is_misspelt(const TaskCall& call) { return call.refusal.has_value(); }
+bool is_misspelt_leaf(const Leaf& leaf) { return is_misspelt(leaf.call); }
 
 // Mix refuses a task such as `test` in dev, unless MIX_ENV is set: exporting the "dev" that Mix
 // would take anyway would switch that off (docs/design/effective-environment.md).
-bool needs_unset_env(const MixCommand& command, const Environment& environment) {
-  if (environment.source != "default" || environment.mix_env != "dev") return false;
-  return std::any_of(command.calls.begin(), command.calls.end(), [](const TaskCall& call) {
-    const catalog::Task* task = find_builtin(call.task);
+bool needs_unset_env(const Expansion& expansion, const Environment& environment) {
+  if (environment.source != "default" || environment.mix_env != "dev" || environment.unknown) {
+    return false;
+  }
+  return std::any_of(expansion.leaves.begin(), expansion.leaves.end(), [](const Leaf& leaf) {
+    const catalog::Task* task = leaf.function.empty() ? find_builtin(leaf.call.task) : nullptr;
     return task != nullptr && !task->preferred_env.empty() && task->preferred_env != "dev";
   });
 }
 
-void judge_mix(const Policy::Index& index, const MixCommand& command, const Words& argv,
+// What is executed: the judged words of a task, and the name of an alias as it was typed. The
+// leaves of typed tasks come in the order of the calls.
+Words spell_out(const MixCommand& command, const Expansion& expansion,
+                const std::vector<Part>& parts) {
+  std::vector<Part> spelled(command.calls.size());
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < spelled.size(); ++i) {
+    if (expansion.is_alias[i]) {
+      const TaskCall& call = command.calls[i];
+      spelled[i].canonical = {"mix", call.task};
+      spelled[i].canonical.insert(spelled[i].canonical.end(), call.words.begin(), call.words.end());
+      continue;
+    }
+    while (!expansion.leaves[next].via.empty()) ++next;
+    spelled[i].canonical = parts[next++].canonical;
+  }
+  return spell(command, spelled);
+}
+
+// `mix` alone runs the project's default task, which is then spelled out, so that no version of
+// Elixir can pick another.
+std::optional<Refusal> take_default_task(const Facts& facts, MixCommand& command) {
+  if (facts.mix_exs.empty()) return std::nullopt;
+  const MixExs& exs = facts.mix_exs.front();
+  if (!exs.default_tasks) {
+    const Unreadable& trouble = exs.default_tasks.error();
+    return Refusal{Reason::kAlias,
+                   concat({"what `mix` alone runs cannot be read (", exs.file, ":",
+                           std::to_string(trouble.line), ": ", trouble.why, ")"}),
+                   "name the task"};
+  }
+  command.calls = {read_task({exs.default_tasks->front()})};
+  return std::nullopt;
+}
+
+// Mix looks its preference up by the word it was given (Mix.CLI, maybe_change_env_and_target): a
+// `do` has none, whatever its first part prefers.
+std::string first_task_of(const MixCommand& command, const Facts& facts) {
+  if (command.is_do) return "do";
+  const bool is_bare_console = command.is_iex && command.calls.size() == 1;
+  if (!is_bare_console || facts.mix_exs.empty()) return command.calls.front().task;
+  const auto& tasks = facts.mix_exs.front().default_tasks;
+  return tasks ? tasks->front() : "run";
+}
+
+void judge_mix(const Policy::Index& index, MixCommand command, const Words& argv,
                const Facts& facts, Decision& decision) {
-  const auto misspelt = std::find_if(command.calls.begin(), command.calls.end(), is_misspelt);
   if (command.refusal) {
+    const auto misspelt = std::find_if(command.calls.begin(), command.calls.end(), is_misspelt);
     const bool is_later = misspelt != command.calls.end() &&
                           phase(misspelt->refusal->reason) < phase(command.refusal->reason);
     return refuse(is_later ? *misspelt->refusal : *command.refusal, argv, decision);
   }
-  // Mix looks its preference up by the word it was given (Mix.CLI, maybe_change_env_and_target):
-  // a `do` has none, whatever its first part prefers.
-  const std::string first_task = command.is_do ? "do" : command.calls.front().task;
-  Environment environment = make_environment(index.environment, facts, first_task);
-  if (environment.refusal && misspelt == command.calls.end()) {
+  if (argv.size() == 1 && !command.is_iex) {
+    if (const auto refusal = take_default_task(facts, command)) {
+      return refuse(*refusal, argv, decision);
+    }
+  }
+  const Expansion expansion = expand(command, facts.mix_exs);
+  const auto& leaves = expansion.leaves;
+  const bool is_misspelt = std::any_of(leaves.begin(), leaves.end(), is_misspelt_leaf);
+  if (expansion.refusal && !is_misspelt) return refuse(*expansion.refusal, argv, decision);
+  Environment environment =
+      make_environment(index.environment, facts, first_task_of(command, facts));
+  if (environment.refusal && !is_misspelt) {
     pass_environment(environment, decision);
     return refuse(*environment.refusal, argv, decision);
   }
-  std::vector<JudgedPart> judged = judge_calls(index, command, environment, facts);
+  std::vector<JudgedPart> judged = judge_leaves(index, expansion, environment, facts);
   conclude(index, judged, facts, decision);
-  decision.canonical = spell(command, decision.parts);
-  if (needs_unset_env(command, environment)) {
+  decision.canonical = spell_out(command, expansion, decision.parts);
+  if (needs_unset_env(expansion, environment)) {
     std::erase_if(environment.variables,
                   [](const EnvVariable& variable) { return variable.name == "MIX_ENV"; });
   }

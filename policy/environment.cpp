@@ -147,21 +147,60 @@ class Builder {
     if (given_ && !given_->empty()) {
       out_.mix_env = *given_;
       out_.source = "given";
-    } else if (const auto found = facts_.preferred_env.find(std::string(first_task_));
-               found != facts_.preferred_env.end()) {
-      out_.mix_env = found->second;
-      out_.source = "preferred by the project for " + std::string(first_task_);
-    } else if (const catalog::Task* task = find_builtin(first_task_);
-               task != nullptr && !task->preferred_env.empty()) {
-      out_.mix_env = task->preferred_env;
-      out_.source = "preferred by " + std::string(first_task_);
     } else {
-      const std::string* value = variable == nullptr ? nullptr : default_of(*variable);
-      out_.mix_env = value == nullptr ? "dev" : *value;
-      out_.source = "default";
+      choose_without_given(variable);
     }
     check_mix_env(variable);
     out_.variables.insert(out_.variables.begin(), {std::string(kMixEnv), out_.mix_env, false});
+  }
+
+  // The order of Mix.Project.push/3 and, in versions before 1.15, of Mix.CLI.
+  void choose_without_given(const VariableRules* variable) {
+    const catalog::Task* task = find_builtin(first_task_);
+    const std::string* named = default_of_variable(variable);
+    const std::string* preferred = preferred_by_project();
+    const std::string* usual = default_of_project();
+    if (preferred != nullptr) {
+      choose(*preferred, "preferred by the project for " + std::string(first_task_));
+    } else if (task != nullptr && !task->preferred_env.empty()) {
+      choose(task->preferred_env, "preferred by " + std::string(first_task_));
+    } else if (usual != nullptr) {
+      choose(*usual, "the project's default");
+    } else {
+      choose(named == nullptr ? "dev" : *named, "default");
+    }
+    out_.unknown = unread_preference();
+  }
+
+  void choose(std::string_view env, std::string source) {
+    out_.mix_env = env;
+    out_.source = std::move(source);
+  }
+
+  static const std::string* default_of_variable(const VariableRules* variable) {
+    return variable == nullptr ? nullptr : default_of(*variable);
+  }
+
+  [[nodiscard]] const std::string* preferred_by_project() const {
+    if (facts_.mix_exs.empty() || !facts_.mix_exs.front().preferred_envs) return nullptr;
+    for (const PreferredEnv& preferred : *facts_.mix_exs.front().preferred_envs) {
+      if (preferred.task == first_task_) return &preferred.env;
+    }
+    return nullptr;
+  }
+
+  [[nodiscard]] const std::string* default_of_project() const {
+    if (facts_.mix_exs.empty()) return nullptr;
+    const Read<std::string>& env = facts_.mix_exs.front().default_env;
+    return env && !env->empty() ? &*env : nullptr;
+  }
+
+  [[nodiscard]] std::optional<Unreadable> unread_preference() const {
+    if (facts_.mix_exs.empty()) return std::nullopt;
+    const MixExs& exs = facts_.mix_exs.front();
+    if (!exs.preferred_envs) return exs.preferred_envs.error();
+    if (!exs.default_env) return exs.default_env.error();
+    return std::nullopt;
   }
 
   void check_mix_env(const VariableRules* variable) {

@@ -37,6 +37,8 @@ class EnvironmentRules {
 struct Environment {
   std::string mix_env;  // empty for a plain program
   std::string source;   // "given", "preferred by test", "default"
+  // Why it is not known what the project prefers, where that would have counted.
+  std::optional<Unreadable> unknown;
   std::vector<EnvVariable> variables;
   std::vector<DroppedVariable> dropped;
   std::optional<Refusal> refusal;

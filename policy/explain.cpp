@@ -31,6 +31,14 @@ std::string_view mark(Finding::Kind kind) {
   return "· ";
 }
 
+// "alias setup, then ecto.setup, runs mix ecto.create"
+std::string path_of(const Part& part) {
+  std::string text = "alias " + part.via.front();
+  for (std::size_t i = 1; i < part.via.size(); ++i) text += ", then " + part.via[i];
+  text += part.via.size() > 1 ? ", runs " : " runs ";
+  return text + (part.function.empty() ? command_line(part.canonical) : part.function);
+}
+
 class Explainer {
  public:
   Explainer(const Decision& decision, const ExplainStyle& style)
@@ -70,6 +78,7 @@ class Explainer {
 
   void write_part(const Part& part, const std::string& indent) {
     const std::string hang = indent + "  ";
+    if (!part.via.empty()) layout_.paragraph(indent + "· ", hang, path_of(part));
     for (const Finding& finding : part.findings) {
       std::string text = finding.text;
       if (finding.rule) text += " " + layout_.dim("(" + place_of(*finding.rule) + ")");

@@ -5,9 +5,10 @@
 // a value, so that `policy` can judge without touching the world. A fact can raise a decision,
 // never lower it.
 
-#include <map>
 #include <string>
 #include <vector>
+
+#include "policy/mix_exs.hpp"
 
 namespace mixguard::policy {
 
@@ -30,8 +31,9 @@ struct Facts {
   // Paths written in [[exec]] rules that are the same file (device and inode) as program_path.
   std::vector<std::string> same_file_as_program;
 
-  // Task name to the environment that the project's own configuration prefers for it.
-  std::map<std::string, std::string> preferred_env;
+  // What mix.exs says: first of the file that Mix would load, then, for an umbrella, of its apps'
+  // files. Empty without a mix.exs: then there are no aliases.
+  std::vector<MixExs> mix_exs;
 };
 
 }  // namespace mixguard::policy

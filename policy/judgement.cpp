@@ -32,10 +32,17 @@ std::string_view verb(Verdict verdict) {
   return " denies ";
 }
 
+// What is judged: a task that Mix finds, a function that an alias runs, or the name of an alias.
+enum class Subject { kTask, kFunction, kAlias };
+
+constexpr std::string_view kAnyAlias = "@alias";
+
 class Judge {
  public:
-  Judge(const Policy::Index& index, const TaskQuestion& question)
-      : index_(index), question_(question), known_(find_builtin(question.call.task)) {
+  Judge(const Policy::Index& index, const TaskQuestion& question, Subject subject = Subject::kTask,
+        std::string_view function = {})
+      : index_(index), question_(question), subject_(subject), function_(function) {
+    if (subject_ == Subject::kTask) known_ = find_builtin(question.call.task);
     flags_first_ = known_ != nullptr && known_->flags_first;
   }
 
@@ -46,10 +53,13 @@ class Judge {
     part.findings.reserve(4);
     note(Finding::Kind::kPassed, concat({"MIX_ENV=", part.env, " (", question_.env_source, ")"}));
     if (question_.call.refusal) return refuse(*question_.call.refusal);
-    consult_layers();
+    consult_layers(question_.call.task);
+    if (subject_ != Subject::kTask) consult_layers(kAnyAlias);
     if (const Refusal* spelling = misspelt_twin()) return refuse(*spelling);
-    if (index_.has_builtin) consult_builtin();
-    if (matched_.empty()) {
+    if (index_.has_builtin && subject_ != Subject::kFunction) consult_builtin();
+    if (matched_.empty() && subject_ == Subject::kAlias) {
+      part.verdict = Verdict::kAllow;
+    } else if (matched_.empty()) {
       decide_without_rule();
     } else {
       decide_by_rule();
@@ -90,8 +100,8 @@ class Judge {
     return indexed.entitled || is_development(question_.env);
   }
 
-  void consult_layers() {
-    for (const IndexedRule& indexed : index_.rules_of(question_.call.task)) {
+  void consult_layers(std::string_view name) {
+    for (const IndexedRule& indexed : index_.rules_of(name)) {
       const TaskRule& rule = *indexed.rule;
       if (!covers(rule.envs, question_.env)) {
         elsewhere_.push_back(&rule);
@@ -112,6 +122,10 @@ class Judge {
   }
 
   void consult(const TaskRule& rule) {
+    if (subject_ == Subject::kAlias) {
+      if (rule.verdict != Verdict::kAllow) matched_.push_back(&rule);
+      return;
+    }
     Fit fit = fit_words(rule, words(), flags_first_, question_.scope);
     if (fit.refusal) {
       near_.push_back({&rule, std::move(fit)});
@@ -194,6 +208,7 @@ class Judge {
 
   void decide_without_rule() {
     if (!near_.empty()) return decide_by_misfit();
+    if (subject_ == Subject::kFunction) return decide_on_function();
     Part& part = out_.part;
     part.verdict = index_.default_verdict;
     part.reason = Reason::kNoRule;
@@ -201,6 +216,17 @@ class Judge {
     note(Finding::Kind::kRaised, part.message);
     note_near();
     if (elsewhere_.empty() && unentitled_.empty()) note_similar();
+  }
+
+  void decide_on_function() {
+    Part& part = out_.part;
+    const bool may_ask = is_development(part.env) || part.env == "staging";
+    part.verdict = may_ask ? Verdict::kAsk : Verdict::kDeny;
+    part.reason = Reason::kAlias;
+    part.message = concat({"alias ", quoted(part.task), " runs the function ", function_,
+                           " of mix.exs, which no rule speaks of in ", part.env});
+    note(Finding::Kind::kRaised, part.message);
+    note_near();
   }
 
   // Of several rules that nearly fit, the one that understood most words is the nearest.
@@ -301,7 +327,9 @@ class Judge {
 
   const Policy::Index& index_;
   const TaskQuestion& question_;
-  const catalog::Task* known_;
+  Subject subject_;
+  std::string_view function_;
+  const catalog::Task* known_ = nullptr;
   bool flags_first_ = false;
   bool speaks_ = false;  // an allow rule, or an ask rule of a layer entitled to lift anything
   bool asks_ = false;    // an ask rule of a project
@@ -319,6 +347,15 @@ class Judge {
 
 JudgedPart judge_task(const Policy::Index& index, const TaskQuestion& question) {
   return Judge(index, question).judge();
+}
+
+JudgedPart judge_function(const Policy::Index& index, const TaskQuestion& question,
+                          std::string_view function) {
+  return Judge(index, question, Subject::kFunction, function).judge();
+}
+
+JudgedPart judge_alias(const Policy::Index& index, const TaskQuestion& question) {
+  return Judge(index, question, Subject::kAlias).judge();
 }
 
 Part refused_part(std::vector<std::string> canonical, const Refusal& refusal) {

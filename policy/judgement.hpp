@@ -30,6 +30,16 @@ struct TaskQuestion {
 
 [[nodiscard]] JudgedPart judge_task(const Policy::Index& index, const TaskQuestion& question);
 
+// A function of mix.exs that the alias `question.call.task` runs, shown to people as `function`:
+// what it does is not known. Rules that name the alias or "@alias" decide; without one it is asked
+// for in dev, test and staging, and denied elsewhere.
+[[nodiscard]] JudgedPart judge_function(const Policy::Index& index, const TaskQuestion& question,
+                                        std::string_view function);
+
+// The name of an alias against the rules for it and for "@alias", whatever the words: allowed,
+// unless one of them denies or asks. A rule that allows says nothing about what the alias runs.
+[[nodiscard]] JudgedPart judge_alias(const Policy::Index& index, const TaskQuestion& question);
+
 // A plain program against the [[exec]] rules with as = "command" whose path it is. `note` is what
 // is said of it when there is none; empty for the usual sentence.
 [[nodiscard]] JudgedPart judge_program(const Policy::Index& index,

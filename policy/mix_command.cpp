@@ -105,14 +105,6 @@ Refusal bad_spelling(const std::string& name) {
       "mix " + canonical};
 }
 
-TaskCall call_of(const Words& words) {
-  TaskCall call;
-  call.task = words.front();
-  call.words.assign(words.begin() + 1, words.end());
-  if (!is_canonical_task(call.task)) call.refusal = bad_spelling(call.task);
-  return call;
-}
-
 // Mix.Tasks.Do: a part ends at the word "+", and after any word that ends in ",".
 std::vector<Words> split_do(const Words& words, std::size_t from) {
   std::vector<Words> parts(1);
@@ -168,7 +160,7 @@ void read_do(const Words& words, std::size_t from, int depth, MixCommand& comman
     } else if (part.front() == "do") {
       read_do(part, 1, depth + 1, command);
     } else {
-      command.calls.push_back(call_of(part));
+      command.calls.push_back(read_task(part));
     }
   }
 }
@@ -186,6 +178,14 @@ bool is_shortcut(const std::string& word) {
 
 }  // namespace
 
+TaskCall read_task(const std::vector<std::string>& words) {
+  TaskCall call;
+  call.task = words.front();
+  call.words.assign(words.begin() + 1, words.end());
+  if (!is_canonical_task(call.task)) call.refusal = bad_spelling(call.task);
+  return call;
+}
+
 MixCommand read_mix(const std::vector<std::string>& words) {
   MixCommand command;
   if (words.empty()) {
@@ -198,7 +198,7 @@ MixCommand read_mix(const std::vector<std::string>& words) {
     const std::size_t from = read_do_options(rest, command);
     if (!command.refusal) read_do(rest, from, 1, command);
   } else {
-    command.calls.push_back(call_of(words));
+    command.calls.push_back(read_task(words));
   }
   return command;
 }

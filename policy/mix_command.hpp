@@ -36,6 +36,9 @@ struct MixCommand {
 // alone, are judged as the task `help`. At most 16 parts, `do` at most three deep.
 [[nodiscard]] MixCommand read_mix(const std::vector<std::string>& words);
 
+// One task with its words, `do` not split.
+[[nodiscard]] TaskCall read_task(const std::vector<std::string>& words);
+
 // Reads the words after `iex`: `-S mix [task …]` is the task and the pseudo-task "iex"; everything
 // else is refused.
 [[nodiscard]] MixCommand read_iex(const std::vector<std::string>& words);

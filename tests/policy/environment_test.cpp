@@ -30,6 +30,12 @@ Decision judge_env(std::vector<std::string> entries, std::string_view line = "mi
   return decide(policy(), words(line), given);
 }
 
+MixExs preferences(std::vector<PreferredEnv> envs) {
+  MixExs exs;
+  exs.preferred_envs = std::move(envs);
+  return exs;
+}
+
 std::string value(const Decision& decision, std::string_view name) {
   for (const EnvVariable& variable : decision.environment) {
     if (variable.name == name) return variable.value + (variable.secret ? " (secret)" : "");
@@ -47,7 +53,7 @@ TEST_CASE("a task's own preference comes before the default, the project's befor
   CHECK(judge_env({}, "mix test").parts.front().env == "test");
   CHECK(judge_env({"MIX_ENV=dev"}, "mix test").parts.front().env == "dev");
   Facts preferring = facts();
-  preferring.preferred_env = {{"test", "e2e"}, {"t", "test"}};
+  preferring.mix_exs = {preferences({{"test", "e2e"}, {"t", "test"}})};
   CHECK(decide(policy(), words("mix test"), preferring).parts.front().env == "e2e");
   CHECK(decide(policy(), words("mix t"), preferring).parts.front().env == "test");
 }
@@ -56,7 +62,7 @@ TEST_CASE("the preference of do counts for all its parts, and none of theirs doe
   CHECK(judge_env({}, "mix do test + t").parts.back().env == "dev");
   CHECK(judge_env({"MIX_ENV=test"}, "mix do t + test").parts.back().env == "test");
   Facts preferring = facts();
-  preferring.preferred_env = {{"do", "test"}};
+  preferring.mix_exs = {preferences({{"do", "test"}})};
   CHECK(decide(policy(), words("mix do t + test"), preferring).parts.back().env == "test");
 }
 
@@ -78,7 +84,7 @@ TEST_CASE("an environment that no rule lets through is refused") {
 
 TEST_CASE("a preferred environment has to satisfy the rule as well") {
   Facts preferring = facts();
-  preferring.preferred_env = {{"t", "moon"}};
+  preferring.mix_exs = {preferences({{"t", "moon"}})};
   CHECK(outcome(decide(policy(), words("mix t"), preferring)) == "deny E_ENV");
 }
 
