@@ -75,7 +75,8 @@ Result<void> Remembrance::begin(const Store& store, const std::string& run_id,
                                 sandbox::Workspace& workspace) {
   const policy::Confinement& confinement = judgement.decision.confinement;
   if (!judgement.project.found()) return {};
-  policy_.task = judgement.decision.parts.front().task;
+  const policy::Part& first = judgement.decision.parts.front();
+  policy_.task = first.via.empty() ? first.task : first.via.front();
   policy_.patterns = confinement.write;
   quarantine_ = store.run_path(run_id) + "/quarantine";
   workspace.project = judgement.project.root;

@@ -11,6 +11,7 @@
 
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
+#include "guard/mix_files.hpp"
 #include "guard/preflight/paths.hpp"
 #include "guard/snapshot/store.hpp"
 
@@ -38,6 +39,7 @@ policy::Facts gather_facts(const RequestOptions& options, const Judgement& judge
   policy::Facts facts;
   facts.project_root = judgement.project.root;
   facts.cwd = judgement.project.cwd;
+  if (judgement.project.found()) facts.mix_exs = read_mix_files(facts.cwd, facts.project_root);
   for (char** entry = environ; *entry != nullptr; ++entry) facts.environment.emplace_back(*entry);
   const std::string& program = options.argv.front();
   const bool has_slash = program.find('/') != std::string::npos;

@@ -31,6 +31,8 @@ Json part_json(const policy::Part& part) {
           {"near_miss", part.near_miss ? rule_json(*part.near_miss) : Json(nullptr)},
           {"would_allow", text_or_null(part.would_allow)},
           {"canonical", part.canonical},
+          {"via", part.via},
+          {"function", text_or_null(part.function)},
           {"env", part.env.empty() ? Json::object() : Json{{"MIX_ENV", part.env}}}};
 }
 
