@@ -12,6 +12,10 @@ extern "C" const TSLanguage* tree_sitter_elixir(void);
 namespace mixguard::policy {
 namespace {
 
+// What parses takes a thousandth of this; mending mistakes takes time in the square of their number
+// ("->" as often as fits: 5 s). Given up, a source is a mistake.
+constexpr std::uint64_t kMostMicroseconds = 200'000;
+
 struct ParserDeleter {
   void operator()(TSParser* parser) const { ts_parser_delete(parser); }
 };
@@ -87,8 +91,10 @@ std::vector<const SyntaxNode*> SyntaxNode::named_children() const {
 
 ElixirTree::ElixirTree(std::string_view source) {
   const Parser parser(ts_parser_new());
+  ts_parser_set_timeout_micros(parser.get(), kMostMicroseconds);
   Tree tree;
-  if (ts_parser_set_language(parser.get(), tree_sitter_elixir())) {
+  const bool fits = source.size() <= kMaxElixirSource;
+  if (fits && ts_parser_set_language(parser.get(), tree_sitter_elixir())) {
     tree.reset(ts_parser_parse_string(parser.get(), nullptr, source.data(),
                                       static_cast<std::uint32_t>(source.size())));
   }

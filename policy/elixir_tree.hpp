@@ -4,6 +4,7 @@
 // Elixir source as a syntax tree: what is written, not what it would do. Nothing is evaluated and
 // no macro is expanded. The kinds of nodes are those of the tree-sitter grammar for Elixir.
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -11,6 +12,10 @@
 #include <vector>
 
 namespace mixguard::policy {
+
+// Longest source that is parsed. tree-sitter 0.20.7 frees wild pointers once a node has 65,536
+// children ("[" as often), which a source of half as many bytes cannot make.
+inline constexpr std::size_t kMaxElixirSource = 32U * 1024;
 
 struct SyntaxNode {
   std::string_view kind;  // "call", "list", "string", …; of a token its text: "[", "do"
@@ -26,6 +31,7 @@ struct SyntaxNode {
 // them.
 class ElixirTree {
  public:
+  // At most kMaxElixirSource bytes: a longer source is nothing but a mistake.
   explicit ElixirTree(std::string_view source);
   ElixirTree(const ElixirTree&) = delete;
   ElixirTree& operator=(const ElixirTree&) = delete;

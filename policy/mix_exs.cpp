@@ -501,7 +501,7 @@ class Reader {
 
 // What no parser should be asked about, or what no Elixir would take as the grammar does.
 std::optional<std::string> trouble_with(std::string_view text) {
-  if (text.size() > kMaxMixExs) return "it is larger than 128 KiB";
+  if (text.size() > kMaxElixirSource) return "it is larger than 32 KiB";
   if (!is_valid_utf8(text)) return "it is not UTF-8";
   if (text.starts_with("\xEF\xBB\xBF")) return "it starts with a byte order mark";
   if (text.find('\0') != std::string_view::npos) return "it holds a zero byte";

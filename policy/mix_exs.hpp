@@ -56,10 +56,8 @@ struct MixExs {
   Read<std::string> apps_path;  // of an umbrella: "apps"; else empty
 };
 
-// Largest text that is read; a larger one is unreadable.
-inline constexpr std::size_t kMaxMixExs = 128U * 1024;
-
-// Reads the text of a mix.exs. Never fails as a whole: each table is there, or says why not.
+// Reads the text of a mix.exs, of at most 32 KiB. Never fails as a whole: each table is there, or
+// says why not.
 //
 // Mix asks the module of `use Mix.Project` for `project/0` and `cli/0` (lib/mix/lib/mix/project.ex)
 // and looks names up in the first pair that has them (Access on a keyword list). Read are keyword

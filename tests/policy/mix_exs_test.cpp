@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "policy/elixir_tree.hpp"
+
 namespace mixguard::policy::test {
 namespace {
 
@@ -232,7 +234,7 @@ TEST_CASE("a file that is not one project module is unknown") {
       "defmodule Mix.Project do\nend\n" + project, "defmodule unquote(A) do\nuse Mix.Project\nend",
       "defmodule A do\ndef project, do: []\nend", project + "end", "defmodule A do",
       project + std::string("\0x", 2), "\xEF\xBB\xBF" + project, project + "# \xFF",
-      "# a\r" + project, project + std::string(kMaxMixExs, '\n'));
+      "# a\r" + project, project + std::string(kMaxElixirSource, '\n'));
   INFO(text.substr(0, 200));
   CHECK_FALSE(read_mix_exs(text).aliases);
 }
@@ -248,6 +250,16 @@ TEST_CASE("other modules, attributes and line ends of Windows do no harm") {
   std::string windows;
   for (const char c : text) windows += c == '\n' ? std::string("\r\n") : std::string(1, c);
   CHECK(told(read_mix_exs(windows).aliases) == "a: [b]");
+}
+
+TEST_CASE("a text that nests or repeats without end is unknown, and no more than that") {
+  const auto piece =
+      GENERATE(as<std::string>(), "[", "{", "(", "fn ->", "do ", "\"#{", "a ", "&", "~w(", "<<",
+               "a: ", "not ", "x when ", "\\\\", "a do\n", "[a: ", "- ", "->", "x \"");
+  std::string text = module_with("def project, do: []");
+  while (text.size() + piece.size() <= kMaxElixirSource) text += piece;
+  INFO(piece);
+  CHECK_FALSE(read_mix_exs(text).aliases);
 }
 
 TEST_CASE("where the reader stopped is told, in each table apart") {
