@@ -156,6 +156,8 @@ void raise(const Refusal& doubt, Part& part) {
   part.reason = doubt.reason;
   part.message = doubt.message;
   part.instead = doubt.instead;
+  part.because.clear();
+  part.rules.clear();  // they allowed it; no rule asked
 }
 
 // What is not known of the project, when it matters.
