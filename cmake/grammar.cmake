@@ -25,7 +25,7 @@ function(fetch_grammar)
   if(NOT NPM)
     message(FATAL_ERROR "npm is missing: it fetches the Elixir grammar (tests/install.sh build installs it)")
   endif()
-  execute_process(COMMAND ${NPM} pack --silent --ignore-scripts tree-sitter-elixir@${grammar_version}
+  execute_process(COMMAND ${NPM} pack --loglevel=error --ignore-scripts tree-sitter-elixir@${grammar_version}
     WORKING_DIRECTORY ${grammar_folder} RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE said TIMEOUT 120)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "the Elixir grammar cannot be fetched: `npm pack tree-sitter-elixir@${grammar_version}` "
