@@ -17,7 +17,7 @@ unset XDG_CONFIG_HOME MIXGUARD_POLICY
 
 # One compiled ledger, copied for every case: compiling is Mix's business, not what is tested.
 template=$work/template
-cp -r "$here/../../examples/ledger" "$template"
+cp -r "$here/../../examples/ledger" "$template" && rm -rf "$template/.mixguard"
 (cd "$template" && git init -q . && mix compile && MIX_ENV=test mix compile) >"$work/template.log" 2>&1 ||
   { cat "$work/template.log"; exit 1; }
 
