@@ -42,10 +42,10 @@ class Coverer {
           require(reached_.contains({rule.file, rule.id}), rule, unreached(rule));
       }
     }
-    std::stable_sort(result_.uncovered.begin(), result_.uncovered.end(),
-                     [](const Uncovered& a, const Uncovered& b) {
-                       return std::tie(a.file, a.line) < std::tie(b.file, b.line);
-                     });
+    std::sort(result_.uncovered.begin(), result_.uncovered.end(),
+              [](const Uncovered& a, const Uncovered& b) {
+                return std::tie(a.file, a.line, a.what) < std::tie(b.file, b.line, b.what);
+              });
     return std::move(result_);
   }
 
