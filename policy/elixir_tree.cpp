@@ -13,8 +13,9 @@ namespace mixguard::policy {
 namespace {
 
 // What parses takes a thousandth of this; mending mistakes takes time in the square of their number
-// ("->" as often as fits: 5 s). Given up, a source is a mistake.
-constexpr std::uint64_t kMostMicroseconds = 200'000;
+// ("->" as often as fits: 5 s). Given up, a source is a mistake. Long enough for a machine that is
+// busy.
+constexpr std::uint64_t kMostMicroseconds = 2'000'000;
 
 struct ParserDeleter {
   void operator()(TSParser* parser) const { ts_parser_delete(parser); }
