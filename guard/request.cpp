@@ -14,6 +14,7 @@
 #include "guard/mix_files.hpp"
 #include "guard/preflight/paths.hpp"
 #include "guard/snapshot/store.hpp"
+#include "policy/launcher.hpp"
 
 namespace mixguard::guard {
 namespace {
@@ -39,13 +40,18 @@ policy::Facts gather_facts(const RequestOptions& options, const Judgement& judge
   policy::Facts facts;
   facts.project_root = judgement.project.root;
   facts.cwd = judgement.project.cwd;
-  if (judgement.project.found()) facts.mix_exs = read_mix_files(facts.cwd, facts.project_root);
-  for (char** entry = environ; *entry != nullptr; ++entry) facts.environment.emplace_back(*entry);
   const std::string& program = options.argv.front();
+  if (judgement.project.found() && policy::names_mix(program))
+    facts.mix_exs = read_mix_files(facts.cwd, facts.project_root);
+  for (char** entry = environ; *entry != nullptr; ++entry) facts.environment.emplace_back(*entry);
   const bool has_slash = program.find('/') != std::string::npos;
   facts.program_path =
       real_path(has_slash ? program : find_in_path(program, judgement.toolchain.search_path));
   if (facts.program_path.empty()) return facts;
+  facts.program_is_release =
+      ::access(join_path(parent_path(parent_path(facts.program_path)), "releases/start_erl.data")
+                   .c_str(),
+               F_OK) == 0;
   for (const PinnedProgram* pinned : {&judgement.toolchain.mix, &judgement.toolchain.iex}) {
     facts.program_is_pinned |=
         has_slash && !pinned->real.empty() && facts.program_path == pinned->real;

@@ -295,9 +295,7 @@ Expansion expand(const MixCommand& command, const std::vector<MixExs>& files) {
 
 std::optional<std::string> unknown_aliases(const std::vector<MixExs>& files) {
   for (const MixExs& exs : files) {
-    if (exs.aliases) continue;
-    const Unreadable& trouble = exs.aliases.error();
-    return exs.file + ":" + std::to_string(trouble.line) + ": " + trouble.why;
+    if (!exs.aliases) return to_string(exs.aliases.error(), exs.file);
   }
   return std::nullopt;
 }

@@ -174,9 +174,8 @@ std::optional<Refusal> doubt_about(const Facts& facts, const Environment& enviro
   if (!environment.unknown) return std::nullopt;
   const MixExs& exs = facts.mix_exs.front();
   return Refusal{Reason::kEnv,
-                 concat({"the environment that the project prefers cannot be read (", exs.file, ":",
-                         std::to_string(environment.unknown->line), ": ", environment.unknown->why,
-                         "), and MIX_ENV is not set"}),
+                 "the environment that the project prefers cannot be read (" +
+                     to_string(*environment.unknown, exs.file) + "), and MIX_ENV is not set",
                  "set MIX_ENV"};
 }
 
@@ -206,8 +205,26 @@ std::vector<JudgedPart> judge_leaves(const Policy::Index& index, const Expansion
   return judged;
 }
 
-bool is_misspelt(const TaskCall& call) { return call.refusal.has_value(); }
-bool is_misspelt_leaf(const Leaf& leaf) { return is_misspelt(leaf.call); }
+const TaskCall* first_misspelt(const std::vector<TaskCall>& calls) {
+  for (const TaskCall& call : calls) {
+    if (call.refusal) return &call;
+  }
+  return nullptr;
+}
+
+const TaskCall* first_misspelt(const std::vector<Leaf>& leaves) {
+  for (const Leaf& leaf : leaves) {
+    if (leaf.call.refusal) return &leaf.call;
+  }
+  return nullptr;
+}
+
+// Why the whole is refused: `whole`, unless a misspelt task is met before it.
+const Refusal& met_first(const Refusal& whole, const TaskCall* misspelt) {
+  const bool is_sooner =
+      misspelt != nullptr && phase(misspelt->refusal->reason) < phase(whole.reason);
+  return is_sooner ? *misspelt->refusal : whole;
+}
 
 // Mix refuses a task such as `test` in dev, unless MIX_ENV is set: exporting the "dev" that Mix
 // would take anyway would switch that off (docs/design/effective-environment.md).
@@ -246,10 +263,9 @@ std::optional<Refusal> take_default_task(const Facts& facts, MixCommand& command
   if (facts.mix_exs.empty()) return std::nullopt;
   const MixExs& exs = facts.mix_exs.front();
   if (!exs.default_tasks) {
-    const Unreadable& trouble = exs.default_tasks.error();
     return Refusal{Reason::kAlias,
-                   concat({"what `mix` alone runs cannot be read (", exs.file, ":",
-                           std::to_string(trouble.line), ": ", trouble.why, ")"}),
+                   "what `mix` alone runs cannot be read (" +
+                       to_string(exs.default_tasks.error(), exs.file) + ")",
                    "name the task"};
   }
   command.calls = {read_task({exs.default_tasks->front()})};
@@ -269,10 +285,7 @@ std::string first_task_of(const MixCommand& command, const Facts& facts) {
 void judge_mix(const Policy::Index& index, MixCommand command, const Words& argv,
                const Facts& facts, Decision& decision) {
   if (command.refusal) {
-    const auto misspelt = std::find_if(command.calls.begin(), command.calls.end(), is_misspelt);
-    const bool is_later = misspelt != command.calls.end() &&
-                          phase(misspelt->refusal->reason) < phase(command.refusal->reason);
-    return refuse(is_later ? *misspelt->refusal : *command.refusal, argv, decision);
+    return refuse(met_first(*command.refusal, first_misspelt(command.calls)), argv, decision);
   }
   if (argv.size() == 1 && !command.is_iex) {
     if (const auto refusal = take_default_task(facts, command)) {
@@ -280,14 +293,14 @@ void judge_mix(const Policy::Index& index, MixCommand command, const Words& argv
     }
   }
   const Expansion expansion = expand(command, facts.mix_exs);
-  const auto& leaves = expansion.leaves;
-  const bool is_misspelt = std::any_of(leaves.begin(), leaves.end(), is_misspelt_leaf);
-  if (expansion.refusal && !is_misspelt) return refuse(*expansion.refusal, argv, decision);
+  const TaskCall* misspelt = first_misspelt(command.calls);
+  if (misspelt == nullptr) misspelt = first_misspelt(expansion.leaves);
+  if (expansion.refusal) return refuse(met_first(*expansion.refusal, misspelt), argv, decision);
   Environment environment =
       make_environment(index.environment, facts, first_task_of(command, facts));
-  if (environment.refusal && !is_misspelt) {
+  if (environment.refusal) {
     pass_environment(environment, decision);
-    return refuse(*environment.refusal, argv, decision);
+    return refuse(met_first(*environment.refusal, misspelt), argv, decision);
   }
   std::vector<JudgedPart> judged = judge_leaves(index, expansion, environment, facts);
   conclude(index, judged, facts, decision);
@@ -300,12 +313,12 @@ void judge_mix(const Policy::Index& index, MixCommand command, const Words& argv
 }
 
 void judge_plain(const Policy::Index& index, const Words& argv, const Facts& facts,
-                 const std::string& note, Decision& decision) {
+                 const std::optional<Runtime>& runtime, Decision& decision) {
   decision.program = facts.program_path;
   decision.canonical = argv;
   Environment environment = make_environment(index.environment, facts, "");
   std::vector<JudgedPart> judged;
-  judged.push_back(judge_program(index, argv, facts, note));
+  judged.push_back(judge_program(index, argv, facts, runtime));
   const bool is_known = judged.front().part.reason != Reason::kLauncher;
   if (environment.refusal && is_known) return refuse(*environment.refusal, argv, decision);
   conclude(index, judged, facts, decision);
@@ -363,7 +376,7 @@ Decision decide(const Policy& policy, const std::vector<std::string>& argv, cons
     return decision;
   }
   if (launcher.program == Program::kPlain) {
-    judge_plain(index, argv, facts, launcher.note, decision);
+    judge_plain(index, argv, facts, launcher.runtime, decision);
     return decision;
   }
   const Words words(argv.begin() + 1, argv.end());

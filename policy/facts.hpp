@@ -28,6 +28,8 @@ struct Facts {
   // Real path of the program that argv[0] names for a plain command ("/usr/bin/git"), empty when
   // there is none.
   std::string program_path;
+  // True when that is the script of a release: `releases/start_erl.data` lies beside its `bin`.
+  bool program_is_release = false;
   // Paths written in [[exec]] rules that are the same file (device and inode) as program_path.
   std::vector<std::string> same_file_as_program;
 

@@ -4,6 +4,7 @@
 // One task of a command against all rules for it: which match, which nearly do, and what the
 // strictest of them says.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "policy/grants.hpp"
 #include "policy/mix_command.hpp"
 #include "policy/policy_index.hpp"
+#include "policy/runtimes.hpp"
 #include "policy/values.hpp"
 
 namespace mixguard::policy {
@@ -40,11 +42,11 @@ struct TaskQuestion {
 // unless one of them denies or asks. A rule that allows says nothing about what the alias runs.
 [[nodiscard]] JudgedPart judge_alias(const Policy::Index& index, const TaskQuestion& question);
 
-// A plain program against the [[exec]] rules with as = "command" whose path it is. `note` is what
-// is said of it when there is none; empty for the usual sentence.
+// A plain program against the [[exec]] rules with as = "command" whose path it is. Where there is
+// none, `runtime` says what to answer, if it is one; a query of a runtime is then allowed.
 [[nodiscard]] JudgedPart judge_program(const Policy::Index& index,
                                        const std::vector<std::string>& argv, const Facts& facts,
-                                       const std::string& note);
+                                       const std::optional<Runtime>& runtime);
 
 // A part that is refused before any rule is asked.
 [[nodiscard]] Part refused_part(std::vector<std::string> canonical, const Refusal& refusal);

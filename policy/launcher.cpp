@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "policy/text.hpp"
 
@@ -11,12 +12,6 @@ namespace mixguard::policy {
 namespace {
 
 using Name = std::string_view;
-
-constexpr std::array kRuntimes = {
-    Name("elixir"),  Name("elixirc"),  Name("erl"),      Name("erlc"),     Name("escript"),
-    Name("rebar"),   Name("rebar3"),   Name("epmd"),     Name("erl_call"), Name("run_erl"),
-    Name("to_erl"),  Name("ct_run"),   Name("dialyzer"), Name("typer"),    Name("start_erl"),
-    Name("erlexec"), Name("beam.smp"), Name("werl")};
 
 constexpr std::array kShells = {Name("sh"),     Name("bash"), Name("dash"),  Name("zsh"),
                                 Name("ksh"),    Name("mksh"), Name("fish"),  Name("csh"),
@@ -64,6 +59,8 @@ std::string advice(Name name) {
   return "write the mix command itself";
 }
 
+Launcher refused(Refusal refusal) { return {Program::kRefused, std::nullopt, std::move(refusal)}; }
+
 Refusal refuse_wrapper(Name name, const std::vector<std::string>& argv) {
   return {Reason::kLauncher,
           quoted(name) + " starts another command, which no rule would see; " + advice(name),
@@ -88,30 +85,33 @@ bool is_assignment(Name word) {
 
 }  // namespace
 
+bool names_mix(std::string_view program) {
+  const Name name = last_component(program);
+  return name == "mix" || name == "iex";
+}
+
 Launcher read_launcher(const std::vector<std::string>& argv, const Facts& facts) {
   if (argv.empty() || argv.front().empty()) {
-    return {Program::kRefused, "", {Reason::kLauncher, "there is no command", ""}};
+    return refused({Reason::kLauncher, "there is no command", ""});
   }
   const Name name = last_component(argv.front());
-  if (name == "mix" || name == "iex") {
+  if (names_mix(name)) {
     const bool is_bare = argv.front().find('/') == std::string::npos;
-    if (!is_bare && !facts.program_is_pinned) {
-      return {Program::kRefused, "", refuse_copy(argv.front(), name)};
-    }
-    return {name == "mix" ? Program::kMix : Program::kIex, "", {}};
+    if (!is_bare && !facts.program_is_pinned) return refused(refuse_copy(argv.front(), name));
+    return {name == "mix" ? Program::kMix : Program::kIex, std::nullopt, {}};
   }
-  if (is_assignment(argv.front())) return {Program::kRefused, "", refuse_assignment(argv)};
+  if (names_mix(facts.program_path)) {
+    return refused(refuse_copy(argv.front(), last_component(facts.program_path)));
+  }
+  if (is_assignment(argv.front())) return refused(refuse_assignment(argv));
   for (const Name candidate : {name, last_component(facts.program_path)}) {
     if (is_listed(kWrappers, candidate) || is_listed(kShells, candidate)) {
-      return {Program::kRefused, "", refuse_wrapper(candidate, argv)};
+      return refused(refuse_wrapper(candidate, argv));
     }
   }
-  if (!is_listed(kRuntimes, name)) return {Program::kPlain, "", {}};
-  return {Program::kPlain,
-          quoted(name) +
-              " runs whatever its arguments say, and the policy has no [[exec]] rule "
-              "with as = [\"command\"] for it",
-          {}};
+  std::optional<Runtime> runtime = read_runtime(argv, facts);
+  if (runtime && runtime->refusal) return refused(std::move(*runtime->refusal));
+  return {Program::kPlain, std::move(runtime), {}};
 }
 
 }  // namespace mixguard::policy

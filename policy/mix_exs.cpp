@@ -540,6 +540,10 @@ MixExs read_mix_exs(std::string_view text, std::string file) {
   return Reader(std::move(*module)).read(std::move(file));
 }
 
+std::string to_string(const Unreadable& trouble, std::string_view file) {
+  return concat({file, ":", std::to_string(trouble.line), ": ", trouble.why});
+}
+
 const Alias* find_alias(const MixExs& exs, std::string_view name) {
   if (!exs.aliases) return nullptr;
   const auto found = std::find_if(exs.aliases->begin(), exs.aliases->end(),

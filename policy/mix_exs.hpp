@@ -39,6 +39,9 @@ struct Unreadable {
   std::string why;
 };
 
+// "mix.exs:3: why"
+[[nodiscard]] std::string to_string(const Unreadable& trouble, std::string_view file);
+
 template <typename T>
 using Read = tl::expected<T, Unreadable>;
 

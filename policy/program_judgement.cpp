@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "policy/builtin.hpp"
 #include "policy/exec_rules.hpp"
 #include "policy/judgement.hpp"
 #include "policy/suggestion.hpp"
@@ -43,11 +44,14 @@ Candidates find_candidates(const Policy::Index& index, const std::vector<std::st
 }
 
 Part unmatched_part(const std::vector<std::string>& argv, const Facts& facts,
-                    const std::string& note, const ExecRule* near) {
-  Refusal refusal{Reason::kLauncher, note, ""};
+                    const std::optional<Runtime>& runtime, const ExecRule* near) {
+  Refusal refusal{Reason::kLauncher, "", ""};
   if (near != nullptr) {
     refusal = {Reason::kArg, "the arguments are not those of " + quoted_id(*near), near->instead};
-  } else if (note.empty()) {
+  } else if (runtime) {
+    refusal.message = runtime->note;
+    refusal.instead = runtime->instead;
+  } else {
     refusal.message = quoted(argv.front()) +
                       " is not a program that mixguard guards, and no [[exec]] rule with as = "
                       "[\"command\"] names it";
@@ -79,6 +83,18 @@ void decide(const std::vector<const ExecRule*>& matched, JudgedPart& out) {
   }
 }
 
+// A version or a help text, for which the builtin catalogue needs no rule.
+Part query_part(const std::vector<std::string>& argv) {
+  Part part;
+  part.canonical = argv;
+  part.verdict = Verdict::kAllow;
+  const RuleRef rule{"version", std::string(kBuiltinFile), 0, "builtin"};
+  part.rules = {rule};
+  part.findings.push_back(
+      {Finding::Kind::kPassed, quoted(argv.front()) + " only prints what it is", rule});
+  return part;
+}
+
 RunMode mode_of(const Grants& grants) {
   bool is_live = false;
   for (const Grant* grant : grants) {
@@ -91,11 +107,13 @@ RunMode mode_of(const Grants& grants) {
 }  // namespace
 
 JudgedPart judge_program(const Policy::Index& index, const std::vector<std::string>& argv,
-                         const Facts& facts, const std::string& note) {
+                         const Facts& facts, const std::optional<Runtime>& runtime) {
   JudgedPart out;
   Candidates found = find_candidates(index, argv, facts);
   if (found.matched.empty()) {
-    out.part = unmatched_part(argv, facts, note, found.near);
+    const bool is_query =
+        runtime && runtime->is_query && index.has_builtin && found.near == nullptr;
+    out.part = is_query ? query_part(argv) : unmatched_part(argv, facts, runtime, found.near);
     return out;
   }
   out.part.canonical = argv;

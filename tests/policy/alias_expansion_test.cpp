@@ -227,6 +227,20 @@ TEST_CASE("the strictest task of an alias decides") {
   CHECK(outcome_of("compile: [\"ecto.drop\"]", "mix test") == "deny E_NO_RULE");
 }
 
+TEST_CASE("a misspelt task and an alias that cannot be followed refuse the whole command") {
+  const std::string aliases = "broken: [\"test \\\"x\"]";
+  for (const std::string line : {"mix do Ecto.Drop + broken + test", "mix do broken + Ecto.Drop",
+                                 "mix do test + Ecto.Drop + broken"}) {
+    INFO(line);
+    const Decision decision = judged(project_of(aliases), line);
+    CHECK(outcome(decision) == "deny E_TASK_SPELLING");
+    CHECK(decision.parts.size() == 1);
+    CHECK(decision.canonical == words(line));
+  }
+  CHECK(outcome_of(aliases, "mix do test + broken") == "deny E_ALIAS");
+  CHECK(outcome_of(aliases, "mix broken") == "deny E_ALIAS");
+}
+
 TEST_CASE("a rule for the alias itself counts when it denies or asks") {
   CHECK(outcome_of("wipe: [\"format\"]", "mix wipe") == "deny E_RULE");
   CHECK(outcome_of("x: [\"wipe\"], wipe: [\"format\"]", "mix x") == "deny E_RULE");
@@ -270,10 +284,9 @@ TEST_CASE("a table that cannot be read makes every task one to ask for") {
   CHECK(outcome(judged(unknown, "mix wipe")) == "deny E_RULE");
   CHECK(outcome(judged(unknown, "mix nothing")) == "deny E_NO_RULE");
   CHECK(outcome(judged(unknown, "mix do format + test")) == "ask E_ALIAS");
-  const Policy builtin = policy_of({});
-  CHECK(outcome(decide(builtin, words("mix --version"), in_project(unknown))) == "allow");
-  CHECK(outcome(decide(builtin, words("iex -S mix"), in_project(unknown))) == "ask E_ALIAS");
-  CHECK(outcome(decide(builtin, words("mix"), in_project(unknown))) == "ask E_ALIAS");
+  CHECK(outcome(decide(builtin(), words("mix --version"), in_project(unknown))) == "allow");
+  CHECK(outcome(decide(builtin(), words("iex -S mix"), in_project(unknown))) == "ask E_ALIAS");
+  CHECK(outcome(decide(builtin(), words("mix"), in_project(unknown))) == "ask E_ALIAS");
 }
 
 TEST_CASE("an app of an umbrella that cannot be read counts as well") {

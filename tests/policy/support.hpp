@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "policy/builtin.hpp"
 #include "policy/engine.hpp"
 #include "policy/ruleset.hpp"
 
@@ -66,6 +67,22 @@ inline Decision judge(const Policy& policy, std::string_view line,
 inline std::string outcome(const Decision& decision) {
   std::string text(to_string(decision.verdict));
   if (decision.reason != Reason::kNone) text += " " + std::string(to_string(decision.reason));
+  return text;
+}
+
+// The catalogue alone.
+inline const Policy& builtin() {
+  static const Policy policy = policy_of({});
+  return policy;
+}
+
+// Its verdicts in dev, test, staging and prod.
+inline std::string verdicts(std::string_view line) {
+  std::string text;
+  for (const std::string_view env : catalog::kEnvironments) {
+    const Decision decision = judge(builtin(), line, {{"MIX_ENV", std::string(env)}});
+    text += std::string(text.empty() ? "" : " ") + std::string(to_string(decision.verdict));
+  }
   return text;
 }
 
