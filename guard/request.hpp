@@ -5,6 +5,8 @@
 // to it. `check`, `explain` and `run` all start here, so that they cannot come to different
 // answers.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +27,15 @@ struct RequestOptions {
 };
 
 struct Judgement {
+  // What became of an `ask`: the id of the question (empty when it was answered at this terminal),
+  // and who allowed it, if anybody did.
+  struct Approval {
+    std::string id;
+    std::optional<std::uint32_t> uid;
+  };
+
   policy::Decision decision;
+  std::optional<Approval> approval;
   DecisionMetrics metrics;
   Project project;
   Toolchain toolchain;

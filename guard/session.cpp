@@ -10,8 +10,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "guard/approval.hpp"
+#include "guard/approvals.hpp"
 #include "guard/audit/log.hpp"
+#include "guard/binding.hpp"
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
 #include "guard/output/console.hpp"
@@ -19,7 +20,9 @@
 #include "guard/recovery.hpp"
 #include "guard/remembrance.hpp"
 #include "guard/snapshot/store.hpp"
+#include "guard/terminal.hpp"
 #include "policy/explain.hpp"
+#include "policy/layout.hpp"
 #include "policy/text.hpp"
 #include "sandbox/sandbox.hpp"
 
@@ -85,17 +88,43 @@ class Session {
   Trouble refuse_or_ask() {
     const policy::Decision& decision = judgement_.decision;
     if (decision.verdict == Verdict::kAllow) return std::nullopt;
+    if (decision.reason == policy::Reason::kUntrusted) return refuse(kExitUntrusted);
+    if (decision.verdict == Verdict::kDeny) return refuse(kExitDenied);
+    const Result<nlohmann::json> binding = bind(judgement_, options_.request, options_.dry_run);
+    if (binding) {
+      const Result<std::optional<Grant>> grant = use_grant(*binding);
+      if (!grant) return internal(grant.error());
+      if (*grant) {
+        judgement_.approval = Judgement::Approval{id_of(*binding), (*grant)->uid};
+        return std::nullopt;
+      }
+    }
+    if (is_person_present()) return ask_here();
+    return ask_elsewhere(binding);
+  }
+
+  Trouble refuse(int code) {
     record_refusal();
-    if (decision.reason == policy::Reason::kUntrusted) {
-      console_.plain(policy::refusal(decision));
-      return kExitUntrusted;
-    }
-    if (decision.verdict == Verdict::kDeny) {
-      console_.plain(policy::refusal(decision));
-      return kExitDenied;
-    }
-    console_.plain(policy::refusal(decision));
-    if (ask_person(decision) == Answer::kYes) return std::nullopt;
+    console_.plain(policy::refusal(judgement_.decision));
+    return code;
+  }
+
+  Trouble ask_here() {
+    refuse(kExitApprovalNeeded);
+    if (!person_says_yes("Run " + policy::command_line(judgement_.decision.canonical)))
+      return kExitApprovalNeeded;
+    judgement_.approval = Judgement::Approval{"", ::getuid()};
+    return std::nullopt;
+  }
+
+  Trouble ask_elsewhere(const Result<nlohmann::json>& binding) {
+    const Result<Approval> question =
+        binding ? ask(*binding, policy::refusal(judgement_.decision)) : propagate(binding);
+    if (question) judgement_.approval = Judgement::Approval{question->id, std::nullopt};
+    refuse(kExitApprovalNeeded);
+    console_.plain(question ? "  approval: mixguard approve " + question->id +
+                                  "   (in a terminal of your own; then run it again)"
+                            : "  approval: only at a terminal (" + question.error().message + ")");
     return kExitApprovalNeeded;
   }
 
@@ -299,7 +328,7 @@ class Session {
     }
     // Few and empty directories can wait for the next run; what a command wrote may be large.
     if (!remembrance_.result().changes.changes.empty() && lock_)
-      static_cast<void>(store_.empty_trash(within(std::chrono::milliseconds(30))));
+      static_cast<void>(store_.empty_trash(within(kTrashTime)));
     const Json record = ended_record(run_id_, outcome_, remembrance_.result(), code);
     if (auto appended = log_->append("ended", record); !appended) {
       console_.error(appended.error().message);
@@ -329,7 +358,7 @@ class Session {
   void warn_written_in_place(const Change& change) const {
     const std::string path = printable(change.path);
     console_.warn("written in place: " + path + " (" + change.why +
-                  "); to take it back: mixguard " + "rollback " + run_id_ + " --path " + path);
+                  "); to take it back: mixguard rollback " + run_id_ + " --path " + path);
   }
 
   const RunOptions& options_;

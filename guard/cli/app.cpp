@@ -33,6 +33,8 @@ constexpr std::array kVerbs{
     Verb{"policy", define_policy, false},
     Verb{"trust", define_trust, false},
     Verb{"untrust", define_untrust, false},
+    Verb{"approve", define_approve, false},
+    Verb{"approvals", define_approvals, false},
     Verb{"rollback", define_rollback, false},
     Verb{"recover", define_recover, false},
     Verb{"audit", define_audit, false},

@@ -50,6 +50,8 @@ void define_explain(CLI::App& app, Invocation& invocation);
 void define_policy(CLI::App& app, Invocation& invocation);
 void define_trust(CLI::App& app, Invocation& invocation);
 void define_untrust(CLI::App& app, Invocation& invocation);
+void define_approve(CLI::App& app, Invocation& invocation);
+void define_approvals(CLI::App& app, Invocation& invocation);
 void define_rollback(CLI::App& app, Invocation& invocation);
 void define_recover(CLI::App& app, Invocation& invocation);
 void define_audit(CLI::App& app, Invocation& invocation);

@@ -73,6 +73,11 @@ Json outcome_json(const std::string& run_id, const std::optional<sandbox::Outcom
   return json;
 }
 
+Json approval_json(const Judgement::Approval& approval) {
+  return {{"id", approval.id.empty() ? Json(nullptr) : Json(approval.id)},
+          {"by", approval.uid ? Json(*approval.uid) : Json(nullptr)}};
+}
+
 std::string_view commit_name(const RunResult& result) {
   return result.committed ? "committed" : "discarded";
 }
@@ -107,6 +112,7 @@ Json decided_record(const Judgement& judgement, const std::string& ticket) {
   body["cwd"] = judgement.project.cwd;
   body["uid"] = ::getuid();
   if (!ticket.empty()) body["ticket"] = ticket;
+  if (judgement.approval) body["approval"] = approval_json(*judgement.approval);
   return body;
 }
 
@@ -134,8 +140,10 @@ Json ended_record(const std::string& run_id, const std::optional<sandbox::Outcom
 Json run_json(const Judgement& judgement, const std::vector<sandbox::LayerReport>& layers,
               const std::optional<sandbox::Outcome>& outcome, const RunResult& result,
               const std::string& run_id, int exit_code) {
+  Json ending = outcome_json(run_id, outcome, exit_code);
+  if (judgement.approval) ending["approval"] = approval_json(*judgement.approval);
   return {{"decision", decision_json(judgement.decision, judgement.metrics)},
-          {"outcome", outcome_json(run_id, outcome, exit_code)},
+          {"outcome", std::move(ending)},
           {"changes",
            {{"state", commit_name(result)},
             {"paths", changes_json(result.changes)},
