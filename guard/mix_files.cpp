@@ -4,17 +4,20 @@
 #include <dirent.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "guard/files.hpp"
+#include "guard/snapshot/store.hpp"
 
 namespace mixguard::guard {
 namespace {
 
 constexpr std::size_t kMostApps = 256;
+constexpr std::chrono::seconds kLongest{4};  // for all apps together; each file has its own limit
 
 std::string shown(const std::string& path, const std::string& project_root) {
   const bool is_below = is_within(path, project_root) && path != project_root;
@@ -60,7 +63,9 @@ void add_apps(const std::string& directory, const std::string& project_root,
     return make_unreadable(files.front(),
                            {1, names ? "more than 256 apps" : "apps_path cannot be listed"});
   }
+  const auto is_late = within(kLongest);
   for (const std::string& name : *names) {
+    if (is_late()) return make_unreadable(files.front(), {1, "its apps take too long to read"});
     if (auto app = read_one(join_path(apps, name), project_root)) files.push_back(std::move(*app));
   }
 }

@@ -43,7 +43,7 @@ class Coverer {
       }
     }
     std::sort(result_.uncovered.begin(), result_.uncovered.end(),
-              [](const Uncovered& a, const Uncovered& b) {
+              [](const LintWarning& a, const LintWarning& b) {
                 return std::tie(a.file, a.line, a.what) < std::tie(b.file, b.line, b.what);
               });
     return std::move(result_);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "policy/engine.hpp"
+#include "policy/lint.hpp"
 
 namespace mixguard::policy {
 
@@ -22,16 +23,11 @@ struct TriedExpectation {
   std::vector<RuleRef> rules;
 };
 
-struct Uncovered {
-  std::string file;
-  std::uint32_t line = 0;
-  std::string what;  // `rule "migrate": no expectation reaches it`
-};
-
 struct Coverage {
   std::vector<TriedExpectation> tried;
-  std::size_t items = 0;             // what could be reached
-  std::vector<Uncovered> uncovered;  // in file and line order
+  std::size_t items = 0;  // what could be reached
+  // In file and line order: `rule "migrate": no expectation reaches it`.
+  std::vector<LintWarning> uncovered;
 
   // Whole per cent of the items that are reached, rounded down; 100 for a policy without any.
   [[nodiscard]] unsigned percent() const;

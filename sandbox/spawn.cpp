@@ -109,19 +109,22 @@ class Supervision {
     return ::send(channels_.control.get(), &go, 1, MSG_NOSIGNAL) == 1;
   }
 
+  using Events = std::array<pollfd, 2>;  // the child's report, a signal of ours
+  Events watched() const {
+    return {pollfd{channels_.report.get(), POLLIN, 0}, pollfd{signals_.get(), POLLIN, 0}};
+  }
+
   // The command has ended or has to be ended, or a signal has to be passed on.
   bool over() const {
     if (deadline() && Clock::now() >= *deadline()) return true;
-    std::array<pollfd, 2> events{pollfd{channels_.report.get(), POLLIN, 0},
-                                 pollfd{signals_.get(), POLLIN, 0}};
+    Events events = watched();
     return ::poll(events.data(), events.size(), 0) > 0;
   }
 
   Result<Outcome> wait() {
     std::optional<Report> report;
     while (!report) {
-      std::array<pollfd, 2> events{pollfd{channels_.report.get(), POLLIN, 0},
-                                   pollfd{signals_.get(), POLLIN, 0}};
+      Events events = watched();
       const int ready = ::poll(events.data(), events.size(), timeout());
       if (ready < 0 && errno != EINTR) break;
       if (ready == 0) on_deadline();

@@ -40,10 +40,10 @@ class AuditLog {
   static Result<AuditLog> open(const Store& store);
 
   // Appends one record: {"seq":…,"time":"…Z","event":event,…members of `body`…,"prev":"<hex>"} and
-  // fdatasyncs. `body` is an object without those four members; bytes that are
-  // not UTF-8 are replaced. A torn last line left by a crash is cut off first; anything else that
-  // is no record is an error, for cutting it would destroy what happened to the log. Concurrent
-  // writers are serialised by a lock on the file.
+  // fdatasyncs. `body` is an object without those four members; bytes that are not UTF-8 are
+  // replaced. A torn last line left by a crash is cut off first; anything else that is no record is
+  // an error, for cutting it would destroy what happened to the log. Concurrent writers are
+  // serialised by a lock on the file.
   Result<std::uint64_t> append(std::string_view event, const nlohmann::ordered_json& body);
 
   // The last `count` records, oldest first.

@@ -47,7 +47,7 @@ int with_held_store(
     const Result<HeldStore> held = hold_and_recover(store, console);
     if (!held) return propagate(held);
     auto code = use(store, held->recovered);
-    static_cast<void>(store.empty_trash(within(std::chrono::milliseconds(30))));
+    static_cast<void>(store.empty_trash(within(kTrashTime)));
     return code;
   });
 }

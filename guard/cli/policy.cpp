@@ -21,7 +21,7 @@ using Json = nlohmann::ordered_json;
 
 // Loads the policy in force, says what is wrong with it otherwise, and hands it to `use`.
 int with_policy(const Invocation& invocation, Console& console,
-                const std::function<void(const LoadedPolicy&)>& use) {
+                const std::function<int(const LoadedPolicy&)>& use) {
   const CommonOptions& common = invocation.common;
   const Result<Project> project = find_project(common.project);
   if (!project) {
@@ -37,8 +37,14 @@ int with_policy(const Invocation& invocation, Console& console,
     console.say(loaded->untrusted->path +
                 " is not trusted and is left out; read it, then: mixguard trust");
   }
-  use(*loaded);
-  return kExitOk;
+  return use(*loaded);
+}
+
+Json warnings_json(const std::vector<policy::LintWarning>& warnings) {
+  Json list = Json::array();
+  for (const policy::LintWarning& warning : warnings)
+    list.push_back({{"file", warning.file}, {"line", warning.line}, {"what", warning.what}});
+  return list;
 }
 
 Json layer_json(const policy::Ruleset& rules) {
@@ -68,12 +74,16 @@ Json layer_json(const policy::Ruleset& rules) {
 
 int show(const Invocation& invocation, Console& console) {
   return with_policy(invocation, console, [&](const LoadedPolicy& loaded) {
-    if (!console.json()) return console.document(policy::show(loaded.policy, terminal_style()));
+    if (!console.json()) {
+      console.document(policy::show(loaded.policy, terminal_style()));
+      return kExitOk;
+    }
     Json layers = Json::array();
     for (const policy::Ruleset& rules : loaded.policy.layers()) layers.push_back(layer_json(rules));
     console.document(dump_pretty({{"revision", loaded.identity.revision},
                                   {"builtin", loaded.policy.has_builtin()},
                                   {"layers", std::move(layers)}}));
+    return kExitOk;
   });
 }
 
@@ -81,16 +91,14 @@ int show(const Invocation& invocation, Console& console) {
 int lint(const Invocation& invocation, Console& console) {
   return with_policy(invocation, console, [&](const LoadedPolicy& loaded) {
     const std::vector<policy::LintWarning> warnings = policy::lint(loaded.policy);
-    Json list = Json::array();
-    for (const policy::LintWarning& warning : warnings) {
-      list.push_back({{"file", warning.file}, {"line", warning.line}, {"what", warning.what}});
-      if (!console.json())
-        console.document(warning.file + ":" + std::to_string(warning.line) +
-                         ": warning: " + warning.what);
+    if (console.json()) {
+      console.document(dump_pretty({{"warnings", warnings_json(warnings)}}));
+      return kExitOk;
     }
-    if (console.json()) console.document(dump_pretty({{"warnings", std::move(list)}}));
-    if (!console.json() && warnings.empty())
-      console.say("the policy is valid; nothing to warn about");
+    for (const policy::LintWarning& warning : warnings)
+      console.document(policy::place(warning.file, warning.line) + ": warning: " + warning.what);
+    if (warnings.empty()) console.say("the policy is valid; nothing to warn about");
+    return kExitOk;
   });
 }
 
@@ -113,23 +121,16 @@ Json tried_json(const std::vector<policy::TriedExpectation>& tried) {
   return list;
 }
 
-Json uncovered_json(const std::vector<policy::Uncovered>& uncovered) {
-  Json list = Json::array();
-  for (const policy::Uncovered& one : uncovered)
-    list.push_back({{"file", one.file}, {"line", one.line}, {"what", one.what}});
-  return list;
-}
-
 void print(const policy::Coverage& result, const TestArguments& arguments, Console& console) {
   for (const policy::TriedExpectation& one : result.tried) {
-    std::string line = one.file + ":" + std::to_string(one.line) + ": " +
+    std::string line = policy::place(one.file, one.line) + ": " +
                        std::string(to_string(one.verdict)) + "  " + policy::command_line(one.run);
     if (!one.rules.empty()) line += "  (" + one.rules.front().id + ")";
     console.document(line);
   }
   if (arguments.coverage) {
-    for (const policy::Uncovered& one : result.uncovered)
-      console.document(one.file + ":" + std::to_string(one.line) + ": " + one.what);
+    for (const policy::LintWarning& one : result.uncovered)
+      console.document(policy::place(one.file, one.line) + ": " + one.what);
   }
   console.document(counted(result.tried.size(), "expectation") + ", all hold; " +
                    std::to_string(result.items - result.uncovered.size()) + " of " +
@@ -139,20 +140,21 @@ void print(const policy::Coverage& result, const TestArguments& arguments, Conso
 
 // An expectation that fails has failed the loading already.
 int test(const Invocation& invocation, const TestArguments& arguments, Console& console) {
-  bool enough = true;
-  const int code = with_policy(invocation, console, [&](const LoadedPolicy& loaded) {
+  return with_policy(invocation, console, [&](const LoadedPolicy& loaded) -> int {
     const policy::Coverage result = policy::cover(loaded.policy);
-    enough = result.percent() >= arguments.threshold;
-    if (!console.json()) return print(result, arguments, console);
-    console.document(dump_pretty({{"expectations", tried_json(result.tried)},
-                                  {"items", result.items},
-                                  {"percent", result.percent()},
-                                  {"uncovered", uncovered_json(result.uncovered)}}));
+    if (console.json()) {
+      console.document(dump_pretty({{"expectations", tried_json(result.tried)},
+                                    {"items", result.items},
+                                    {"percent", result.percent()},
+                                    {"uncovered", warnings_json(result.uncovered)}}));
+    } else {
+      print(result, arguments, console);
+    }
+    if (result.percent() >= arguments.threshold) return kExitOk;
+    console.error("fewer than the " + std::to_string(arguments.threshold) +
+                  " % of --threshold are reached; --coverage lists the rest");
+    return kExitPolicyInvalid;
   });
-  if (enough) return code;
-  console.error("fewer than the " + std::to_string(arguments.threshold) +
-                " % of --threshold are reached; --coverage lists the rest");
-  return kExitPolicyInvalid;
 }
 
 void define_test(CLI::App& verb, Invocation& invocation) {

@@ -109,16 +109,16 @@ std::vector<std::string> describe_withheld(const ChangeSet& set) {
   std::size_t more = 0;
   const auto& all = set.changes;
   for (auto change = all.begin(); change != all.end();) {
+    if (change->disposition == Disposition::kCommit) {
+      ++change;
+      continue;
+    }
     const auto covered = [&](const Change& other) {
       return other.disposition != Disposition::kCommit && change->directory &&
              is_within(other.path, change->path);
     };
     const auto next = std::find_if_not(std::next(change), all.end(), covered);
     const auto below = static_cast<std::size_t>(next - change) - 1;
-    if (change->disposition == Disposition::kCommit) {
-      ++change;
-      continue;
-    }
     if (lines.size() == kLines) {
       more += 1 + below;
     } else {

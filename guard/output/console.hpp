@@ -49,9 +49,9 @@ class Console {
 // One line a change ("created   lib/a.ex"), after a heading with the count.
 [[nodiscard]] std::string describe_changes(const ChangeSet& set, std::string_view heading);
 
-// A line for each path that was not committed, with the reason; what lies in a
-// directory that was not committed is counted, not listed, and so is what would be too long a list.
-// Empty when everything was.
+// A line for each path that was not committed, with the reason; what lies in a directory that was
+// not committed is counted, not listed, and so is what would be too long a list. Empty when
+// everything was.
 [[nodiscard]] std::vector<std::string> describe_withheld(const ChangeSet& set);
 
 }  // namespace mixguard::guard

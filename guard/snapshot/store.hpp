@@ -73,7 +73,10 @@ class Store {
   bool inside_project_ = true;
 };
 
-// For empty_trash(): true when `time` has passed since now.
+// How long a command that is at its end goes on emptying the trash.
+inline constexpr std::chrono::milliseconds kTrashTime{30};
+
+// True when `time` has passed since now.
 [[nodiscard]] std::function<bool()> within(std::chrono::milliseconds time);
 
 // A new run id: sortable by creation within a machine, unique across, `[0-9a-z]`, 26 characters.

@@ -47,8 +47,8 @@ class Transaction {
   // changed at the last moment; kConflict, kept in the quarantine.
   [[nodiscard]] const std::vector<Change>& late_conflicts() const { return late_conflicts_; }
 
-  // Forgets the run's changes. Nothing of them is left but what waits
-  // in the store's trash. Refused once intended().
+  // Forgets the run's changes. Nothing of them is left but what waits in the store's trash. Refused
+  // once intended().
   Result<void> discard();
 
  private:

@@ -10,21 +10,6 @@
 namespace mixguard::policy::test {
 namespace {
 
-const Policy& builtin() {
-  static const Policy policy = policy_of({});
-  return policy;
-}
-
-// The verdicts in dev, test, staging and prod.
-std::string verdicts(std::string_view line) {
-  std::string text;
-  for (const std::string_view env : catalog::kEnvironments) {
-    const Decision decision = judge(builtin(), line, {{"MIX_ENV", std::string(env)}});
-    text += std::string(text.empty() ? "" : " ") + std::string(to_string(decision.verdict));
-  }
-  return text;
-}
-
 void check_type(const catalog::Type& type) {
   if (!type.match.empty()) CHECK(Pattern::make(type.match));
   if (type.kind == ValueKind::kString) CHECK(type.max_len > 0);
