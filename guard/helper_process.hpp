@@ -28,8 +28,8 @@ Result<HelperOutput> run_helper(const std::string& program,
 [[nodiscard]] std::string find_in_path(const std::string& name, const std::string& search_path);
 
 // Runs `program` (a path) for the person at the terminal, with our environment and for as long as
-// it takes. What it prints goes to standard error: standard
-// output is for results. Returns its exit code.
+// it takes. What it prints goes to standard error: standard output is for results. Returns its exit
+// code.
 Result<int> run_on_terminal(const std::string& program, const std::vector<std::string>& arguments);
 
 }  // namespace mixguard::guard

@@ -109,6 +109,7 @@ class Reviewer {
       if (is_over_ || answer == "n" || answer == "no") return;
       const bool is_edit = answer == "e" || answer == "edit";
       if (is_edit && !edit(toml)) continue;
+      if (is_edit && toml.find_first_not_of(" \t\r\n") == std::string::npos) return;
       if ((is_edit || answer == "y" || answer == "yes") && take(toml, proposal)) return;
     }
   }

@@ -19,7 +19,8 @@ namespace mixguard::guard {
 [[nodiscard]] std::string evidence(const policy::Proposal& proposal);
 
 // The tables that were taken, as they were or as they were edited. Asks on standard error and reads
-// standard input; its end is "quit". An edit is taken when the whole policy with it can be built.
+// standard input; its end is "quit". An edit is taken when the whole policy with it can be built;
+// an empty one is a "no".
 [[nodiscard]] std::vector<std::string> review(const policy::PolicySource& source,
                                               const std::vector<policy::Proposal>& proposals,
                                               const Console& console);
