@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -41,6 +42,28 @@ Result<void> write_all(int fd, std::string_view content, const std::string& path
   return {};
 }
 
+// A temporary file beside `path` takes its name once it is written; `flags` are renameat2's. False
+// when the name is taken, with RENAME_NOREPLACE.
+Result<bool> place(const std::string& path, std::string_view content, mode_t mode, unsigned flags) {
+  std::string temporary = path + ".XXXXXX";
+  const UniqueFd file(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!file) return os_error("make a temporary file for " + path);
+  auto written = write_all(file.get(), content, path);
+  if (written && ::fchmod(file.get(), mode) != 0) written = os_error("chmod " + path);
+  if (written && ::fsync(file.get()) != 0) written = os_error("fsync " + path);
+  const bool is_placed =
+      written && ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), flags) == 0;
+  const bool is_taken = written && !is_placed && errno == EEXIST;
+  if (written && !is_placed) written = os_error("rename to " + path);
+  if (!is_placed) ::unlink(temporary.c_str());
+  if (is_taken) return false;
+  if (!written) return propagate(written);
+  const std::string directory = parent_path(path);
+  const UniqueFd parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent || ::fsync(parent.get()) != 0) return os_error("fsync " + directory);
+  return true;
+}
+
 std::string base_directory(const char* variable, const char* below_home) {
   if (const auto base = environment_variable(variable); base && base->front() == '/')
     return *base + "/mixguard";
@@ -70,22 +93,16 @@ Result<std::optional<std::string>> read_file(const std::string& path, std::size_
 }
 
 Result<void> write_file(const std::string& path, std::string_view content) {
-  const std::string directory = parent_path(path);
-  if (auto made = make_directories(directory); !made) return made;
-  std::string temporary = path + ".XXXXXX";
-  UniqueFd file(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (!file) return os_error("make a temporary file for " + path);
-  auto written = write_all(file.get(), content, path);
-  if (written && ::fsync(file.get()) != 0) written = os_error("fsync " + path);
-  if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
-    written = os_error("rename to " + path);
-  if (!written) {
-    ::unlink(temporary.c_str());
-    return written;
-  }
-  const UniqueFd parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!parent || ::fsync(parent.get()) != 0) return os_error("fsync " + directory);
+  if (auto made = make_directories(parent_path(path)); !made) return made;
+  const Result<bool> placed = place(path, content, 0600, 0);
+  if (!placed) return propagate(placed);
   return {};
+}
+
+Result<bool> create_file(const std::string& path, std::string_view content) {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return place(path, content, 0666 & ~mask, RENAME_NOREPLACE);
 }
 
 std::string real_path(const std::string& path) {

@@ -30,6 +30,10 @@ Result<std::optional<std::string>> read_file(const std::string& path,
 // directory), mode 0600. Missing parent directories are made with mode 0700.
 Result<void> write_file(const std::string& path, std::string_view content);
 
+// Makes the file `path`, whole or not at all, with the mode that the umask leaves of 0666. False
+// when something of that name is there already: it stays as it is.
+Result<bool> create_file(const std::string& path, std::string_view content);
+
 // The absolute real path, or empty when there is none.
 [[nodiscard]] std::string real_path(const std::string& path);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Runs a trusted helper program outside the sandbox: the toolchain's own version query, later
-// pg_dump and its kind. The only user of Boost.Process. The guarded command is never started here:
-// Boost's child cannot be confined without failing open (docs/design/spawn.md).
+// Runs a trusted helper program outside the sandbox: the toolchain's own version query, the user's
+// editor, later pg_dump and its kind. The only user of Boost.Process. The guarded command is never
+// started here: Boost's child cannot be confined without failing open (docs/design/spawn.md).
 
 #include <chrono>
 #include <string>
@@ -23,5 +23,13 @@ struct HelperOutput {
 Result<HelperOutput> run_helper(const std::string& program,
                                 const std::vector<std::string>& arguments,
                                 std::chrono::milliseconds timeout);
+
+// The first executable file `name` in the directories of `search_path`; empty when there is none.
+[[nodiscard]] std::string find_in_path(const std::string& name, const std::string& search_path);
+
+// Runs `program` (a path) for the person at the terminal, with our environment and for as long as
+// it takes. What it prints goes to standard error: standard output is for results. Returns its exit
+// code.
+Result<int> run_on_terminal(const std::string& program, const std::vector<std::string>& arguments);
 
 }  // namespace mixguard::guard

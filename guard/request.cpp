@@ -11,6 +11,7 @@
 
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
+#include "guard/helper_process.hpp"
 #include "guard/mix_files.hpp"
 #include "guard/preflight/paths.hpp"
 #include "guard/snapshot/store.hpp"
@@ -23,16 +24,6 @@ using Clock = std::chrono::steady_clock;
 
 bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-std::string find_in_path(const std::string& name, const std::string& search_path) {
-  for (std::size_t start = 0; start < search_path.size();) {
-    const std::size_t end = std::min(search_path.find(':', start), search_path.size());
-    const std::string path = join_path(search_path.substr(start, end - start), name);
-    if (::access(path.c_str(), X_OK) == 0) return path;
-    start = end + 1;
-  }
-  return {};
 }
 
 policy::Facts gather_facts(const RequestOptions& options, const Judgement& judgement,
@@ -56,13 +47,7 @@ policy::Facts gather_facts(const RequestOptions& options, const Judgement& judge
     facts.program_is_pinned |=
         has_slash && !pinned->real.empty() && facts.program_path == pinned->real;
   }
-  struct stat own{};
-  if (::stat(facts.program_path.c_str(), &own) != 0) return facts;
-  for (std::string& path : rules.command_paths()) {
-    struct stat named{};
-    if (::stat(path.c_str(), &named) == 0 && same_file(own, named))
-      facts.same_file_as_program.push_back(std::move(path));
-  }
+  facts.same_file_as_program = same_files(facts.program_path, rules);
   return facts;
 }
 
@@ -93,6 +78,17 @@ std::uint64_t microseconds_since(Clock::time_point start) {
 }
 
 }  // namespace
+
+std::vector<std::string> same_files(const std::string& program, const policy::Policy& rules) {
+  std::vector<std::string> same;
+  struct stat own{};
+  if (::stat(program.c_str(), &own) != 0) return same;
+  for (std::string& path : rules.command_paths()) {
+    struct stat named{};
+    if (::stat(path.c_str(), &named) == 0 && same_file(own, named)) same.push_back(std::move(path));
+  }
+  return same;
+}
 
 tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options) {
   Judgement judgement;

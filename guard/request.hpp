@@ -51,4 +51,8 @@ struct RequestTrouble {
 // Reads the policy, gathers the facts and decides. Runs nothing, not even Mix.
 tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options);
 
+// Which paths of the policy's [[exec]] rules for commands are the file at `program`.
+[[nodiscard]] std::vector<std::string> same_files(const std::string& program,
+                                                  const policy::Policy& rules);
+
 }  // namespace mixguard::guard

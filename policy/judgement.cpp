@@ -12,8 +12,6 @@
 namespace mixguard::policy {
 namespace {
 
-bool is_development(std::string_view env) { return env == "dev" || env == "test"; }
-
 bool covers(const std::vector<std::string>& envs, std::string_view env) {
   return envs.empty() || std::find(envs.begin(), envs.end(), env) != envs.end();
 }
@@ -244,8 +242,13 @@ class Judge {
     part.reason = nearest_rule.fit.refusal->reason;
     part.message = nearest_rule.fit.refusal->message;
     part.instead = nearest_rule.rule->instead;
-    part.near_miss = reference(*nearest_rule.rule);
+    come_near(*nearest_rule.rule);
     note(Finding::Kind::kRaised, part.message, nearest_rule.rule);
+  }
+
+  void come_near(const TaskRule& rule) {
+    nearest_ = &rule;
+    out_.part.near_miss = reference(rule);
   }
 
   void note_near() {
@@ -253,7 +256,7 @@ class Judge {
     if (!unentitled_.empty()) {
       const TaskRule& rule =
           **std::min_element(unentitled_.begin(), unentitled_.end(), decides_before);
-      part.near_miss = reference(rule);
+      come_near(rule);
       note(Finding::Kind::kNote,
            quoted_id(rule) +
                " would allow it, but a project's own policy allows only in dev and "
@@ -263,7 +266,7 @@ class Judge {
     } else if (!elsewhere_.empty()) {
       const TaskRule& rule =
           **std::min_element(elsewhere_.begin(), elsewhere_.end(), decides_before);
-      part.near_miss = reference(rule);
+      come_near(rule);
       note(Finding::Kind::kNote,
            quoted_id(rule) + " speaks of it in " + comma_list(rule.envs) + ", not in " + part.env,
            &rule);
@@ -286,22 +289,16 @@ class Judge {
       return rule->verdict != Verdict::kAllow && rule->layer != Layer::kBuiltin;
     });
     if (is_final) return "";
-    return suggest_task(question_.call, question_.env, known_, known_flags(),
-                        is_development(question_.env));
-  }
-
-  [[nodiscard]] std::vector<KnownFlag> known_flags() const {
-    std::vector<KnownFlag> flags;
-    if (known_ != nullptr) {
-      for (const catalog::Flag& flag : known_->flags)
-        flags.push_back({flag.name, flag.alias, flag.type.kind == ValueKind::kBool});
-      return flags;
-    }
-    for (const IndexedRule& indexed : index_.rules_of(question_.call.task)) {
-      for (const FlagRule& flag : indexed.rule->flags)
-        flags.push_back({flag.name, flag.alias, flag.type.kind == ValueKind::kBool});
-    }
-    return flags;
+    std::vector<const TaskRule*> rules;
+    for (const IndexedRule& indexed : index_.rules_of(question_.call.task))
+      rules.push_back(indexed.rule);
+    return suggest_task({{{&question_.call, question_.scope.cwd}},
+                         {std::string(question_.env)},
+                         known_,
+                         known_flags(known_, rules),
+                         nearest_,
+                         question_.scope.root,
+                         ""});
   }
 
   void spell(const std::vector<std::string>& canonical_words) {
@@ -337,6 +334,7 @@ class Judge {
   std::vector<Near> near_;
   std::vector<const TaskRule*> elsewhere_;   // for other environments
   std::vector<const TaskRule*> unentitled_;  // allow rules of a layer that may not
+  const TaskRule* nearest_ = nullptr;        // what near_miss refers to
   const TaskRule* best_fit_rule_ = nullptr;
   Fit best_fit_;
   Refusal spelling_;

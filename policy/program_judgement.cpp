@@ -58,7 +58,7 @@ Part unmatched_part(const std::vector<std::string>& argv, const Facts& facts,
   }
   Part part = refused_part(argv, refusal);
   if (near != nullptr) part.near_miss = reference(*near);
-  part.would_allow = suggest_program(argv, facts.program_path);
+  part.would_allow = suggest_program({argv}, facts.program_path);
   return part;
 }
 

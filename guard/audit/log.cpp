@@ -119,19 +119,6 @@ bool is_torn_record(std::string_view tail, bool after_records) {
   return tail.substr(0, kStart.size()) == kStart.substr(0, tail.size());
 }
 
-std::string now_utc() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  std::tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
-  std::array<char, 32> date{};
-  std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  std::array<char, 8> fraction{};
-  std::snprintf(fraction.data(), fraction.size(), ".%03uZ",
-                static_cast<unsigned>(now.tv_nsec / 1'000'000) % 1000U);
-  return std::string(date.data()) + fraction.data();
-}
-
 // The members of `json` as text, without the braces; bytes that are not UTF-8 are replaced.
 std::string members(const ordered_json& json) {
   std::string text = json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
@@ -146,8 +133,9 @@ Result<std::string> compose(std::uint64_t sequence, std::string_view event,
       return fail("write the record: `" + std::string(key) + "` is the record's own member",
                   EINVAL);
   }
-  std::string line =
-      "{" + members({{"seq", sequence}, {"time", now_utc()}, {"event", std::string(event)}});
+  std::string line = "{" + members({{"seq", sequence},
+                                    {"time", record_time(std::chrono::system_clock::now())},
+                                    {"event", std::string(event)}});
   if (!body.empty()) line += "," + members(body);
   return line + "," + members({{"prev", previous}}) + "}";
 }
@@ -226,6 +214,18 @@ class Checker {
 };
 
 }  // namespace
+
+std::string record_time(std::chrono::system_clock::time_point time) {
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  const std::time_t seconds = ms / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 32> date{};
+  std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::array<char, 8> fraction{};
+  std::snprintf(fraction.data(), fraction.size(), ".%03uZ", static_cast<unsigned>(ms % 1000));
+  return std::string(date.data()) + fraction.data();
+}
 
 Result<AuditLog> AuditLog::open(const Store& store) {
   AuditLog log;

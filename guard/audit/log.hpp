@@ -5,6 +5,7 @@
 // change or a removal anywhere but at the very end shows. Written before a command starts and after
 // it ends, each time synced. Ordered by sequence, never by clock.
 
+#include <chrono>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -34,6 +35,9 @@ struct LogCheck {
   std::vector<LogDamage> damage;
   bool torn_tail = false;  // the last line is incomplete: a crash while writing, not tampering
 };
+
+// The time of a record, "2026-11-22T22:05:39.123Z"; such texts compare as the times do.
+[[nodiscard]] std::string record_time(std::chrono::system_clock::time_point time);
 
 class AuditLog {
  public:

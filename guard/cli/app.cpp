@@ -27,17 +27,12 @@ struct Verb {
 };
 
 constexpr std::array kVerbs{
-    Verb{"run", define_run, true},
-    Verb{"check", define_check, true},
-    Verb{"explain", define_explain, true},
-    Verb{"policy", define_policy, false},
-    Verb{"trust", define_trust, false},
-    Verb{"untrust", define_untrust, false},
-    Verb{"approve", define_approve, false},
-    Verb{"approvals", define_approvals, false},
-    Verb{"rollback", define_rollback, false},
-    Verb{"recover", define_recover, false},
-    Verb{"audit", define_audit, false},
+    Verb{"run", define_run, true},          Verb{"check", define_check, true},
+    Verb{"explain", define_explain, true},  Verb{"policy", define_policy, false},
+    Verb{"trust", define_trust, false},     Verb{"untrust", define_untrust, false},
+    Verb{"approve", define_approve, false}, Verb{"approvals", define_approvals, false},
+    Verb{"learn", define_learn, false},     Verb{"rollback", define_rollback, false},
+    Verb{"recover", define_recover, false}, Verb{"audit", define_audit, false},
     Verb{"doctor", define_doctor, false},
 };
 

@@ -180,6 +180,7 @@ void define_policy(CLI::App& app, Invocation& invocation) {
   add_verb(*verb, invocation, "lint", "Errors, and what is legal but probably a mistake",
            [&](Console& console) { return lint(invocation, console); });
   define_test(*verb, invocation);
+  define_policy_init(*verb, invocation);
 }
 
 }  // namespace mixguard::guard::cli

@@ -48,6 +48,9 @@ void define_run(CLI::App& app, Invocation& invocation);
 void define_check(CLI::App& app, Invocation& invocation);
 void define_explain(CLI::App& app, Invocation& invocation);
 void define_policy(CLI::App& app, Invocation& invocation);
+// `policy init`, below `policy`.
+void define_policy_init(CLI::App& verb, Invocation& invocation);
+void define_learn(CLI::App& app, Invocation& invocation);
 void define_trust(CLI::App& app, Invocation& invocation);
 void define_untrust(CLI::App& app, Invocation& invocation);
 void define_approve(CLI::App& app, Invocation& invocation);

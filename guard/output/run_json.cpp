@@ -109,6 +109,7 @@ Json layers_json(const std::vector<sandbox::LayerReport>& layers) {
 Json decided_record(const Judgement& judgement, const std::string& ticket) {
   Json body = decision_json(judgement.decision, judgement.metrics);
   body.erase("env_left_out");  // advice for a person, not part of what happened
+  body["program"] = judgement.decision.program;
   body["cwd"] = judgement.project.cwd;
   body["uid"] = ::getuid();
   if (!ticket.empty()) body["ticket"] = ticket;
