@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
@@ -122,6 +123,16 @@ std::string join_path(std::string_view directory, std::string_view name) {
   std::string joined(directory);
   if (joined.back() != '/') joined += '/';
   return joined.append(name);
+}
+
+std::string find_in_path(const std::string& name, const std::string& search_path) {
+  for (std::size_t start = 0; start < search_path.size();) {
+    const std::size_t end = std::min(search_path.find(':', start), search_path.size());
+    const std::string path = join_path(search_path.substr(start, end - start), name);
+    if (::access(path.c_str(), X_OK) == 0) return path;
+    start = end + 1;
+  }
+  return {};
 }
 
 std::string parent_path(std::string_view path) {

@@ -44,6 +44,9 @@ Result<bool> create_file(const std::string& path, std::string_view content);
 // "a/b" from "a" and "b"; "b" alone when it is absolute.
 [[nodiscard]] std::string join_path(std::string_view directory, std::string_view name);
 
+// The first executable file `name` in the directories of `search_path`; empty when there is none.
+[[nodiscard]] std::string find_in_path(const std::string& name, const std::string& search_path);
+
 // The directory part: "/a" of "/a/b", "/" of "/a".
 [[nodiscard]] std::string parent_path(std::string_view path);
 

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/helper_process.hpp"
 
-#include <unistd.h>
-
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/process.hpp>
@@ -63,16 +60,6 @@ Result<HelperOutput> run_helper(const std::string& program,
   } catch (const std::exception& error) {
     return fail("helper " + program + ": " + error.what());
   }
-}
-
-std::string find_in_path(const std::string& name, const std::string& search_path) {
-  for (std::size_t start = 0; start < search_path.size();) {
-    const std::size_t end = std::min(search_path.find(':', start), search_path.size());
-    const std::string path = join_path(search_path.substr(start, end - start), name);
-    if (::access(path.c_str(), X_OK) == 0) return path;
-    start = end + 1;
-  }
-  return {};
 }
 
 Result<int> run_on_terminal(const std::string& program, const std::vector<std::string>& arguments) {

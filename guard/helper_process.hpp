@@ -24,9 +24,6 @@ Result<HelperOutput> run_helper(const std::string& program,
                                 const std::vector<std::string>& arguments,
                                 std::chrono::milliseconds timeout);
 
-// The first executable file `name` in the directories of `search_path`; empty when there is none.
-[[nodiscard]] std::string find_in_path(const std::string& name, const std::string& search_path);
-
 // Runs `program` (a path) for the person at the terminal, with our environment and for as long as
 // it takes. What it prints goes to standard error: standard output is for results. Returns its exit
 // code.

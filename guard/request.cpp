@@ -11,7 +11,6 @@
 
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
-#include "guard/helper_process.hpp"
 #include "guard/mix_files.hpp"
 #include "guard/preflight/paths.hpp"
 #include "guard/snapshot/store.hpp"
@@ -70,6 +69,8 @@ void mention_untrusted(const RequestOptions& options, const LoadedPolicy& loaded
   judgement.decision.message =
       "a rule in " + loaded.untrusted->path + " would decide otherwise, but the file " + state;
   judgement.decision.instead = "read the file, then: mixguard trust";
+  if (loaded.untrusted->trust == Trust::kChanged)
+    judgement.policy_changes = changes_since_trust(loaded.untrusted->path).value_or("");
 }
 
 std::uint64_t microseconds_since(Clock::time_point start) {

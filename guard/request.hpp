@@ -39,6 +39,8 @@ struct Judgement {
   DecisionMetrics metrics;
   Project project;
   Toolchain toolchain;
+  // What changed in the project's policy since it was trusted, when that made the difference.
+  std::string policy_changes;
   std::vector<std::string> notes;  // for -v: the policy left out because it is not trusted, …
 };
 

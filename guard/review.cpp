@@ -156,8 +156,6 @@ class Reviewer {
 
 }  // namespace
 
-bool has_terminal() { return ::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0; }
-
 std::string evidence(const policy::Proposal& proposal) {
   constexpr std::size_t kDay = 10;  // "2026-11-20"
   const std::string first = proposal.first.substr(0, kDay);

@@ -12,9 +12,6 @@
 
 namespace mixguard::guard {
 
-// Whether there is anybody to ask: standard input and standard error are terminals.
-[[nodiscard]] bool has_terminal();
-
 // "3 times, 2026-11-20 to 2026-11-22"
 [[nodiscard]] std::string evidence(const policy::Proposal& proposal);
 

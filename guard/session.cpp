@@ -106,6 +106,7 @@ class Session {
   Trouble refuse(int code) {
     record_refusal();
     console_.plain(policy::refusal(judgement_.decision));
+    console_.listing(judgement_.policy_changes);
     return code;
   }
 

@@ -118,6 +118,8 @@ class Builder {
     if (name == kMixEnv && !first_task_.empty()) {
       if (given_) refuse_twice(name);
       given_ = value;
+    } else if (name == kMixEnv && value.empty()) {
+      return;  // to Mix an empty one is none, whoever starts it
     } else if (const VariableRules* variable = rules_.find(name)) {
       take_ruled(*variable, value);
     } else if (!is_rebuilt(name)) {

@@ -18,6 +18,7 @@ int with_judgement(const Invocation& invocation, Console& console,
   }
   for (const std::string& note : judged->notes) console.note(note);
   print(*judged);
+  console.listing(judged->policy_changes);
   switch (judged->decision.verdict) {
     case policy::Verdict::kAllow:
       return kExitOk;

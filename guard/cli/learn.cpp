@@ -13,6 +13,7 @@
 #include "guard/files.hpp"
 #include "guard/output/decision_json.hpp"
 #include "guard/review.hpp"
+#include "guard/terminal.hpp"
 #include "policy/layout.hpp"
 #include "policy/quantity.hpp"
 
@@ -83,7 +84,7 @@ void sum_up(const policy::Learned& learned, const Console& console) {
 
 std::vector<std::string> choose(const Ground& ground, const policy::Learned& learned,
                                 const Console& console) {
-  if (has_terminal()) return review(ground.source, learned.proposals, console);
+  if (is_person_present()) return review(ground.source, learned.proposals, console);
   std::vector<std::string> tables;
   for (const policy::Proposal& proposal : learned.proposals) {
     tables.push_back(proposal.toml);

@@ -48,6 +48,8 @@ int trust(const std::string& path, Console& console) {
     for (const policy::PolicyError& error : parsed.error()) console.error(error.to_string());
     return kExitPolicyInvalid;
   }
+  if (const auto changes = changes_since_trust(path); changes && !console.json())
+    console.listing(*changes);
   if (const auto remembered = remember_trust(path, **content); !remembered) {
     console.error(remembered.error().message);
     return kExitInternal;

@@ -67,6 +67,13 @@ void Console::plain(std::string_view text) const {
   std::fwrite(text.data(), 1, text.size(), stderr);
   if (!text.ends_with('\n')) std::fputc('\n', stderr);
 }
+void Console::listing(std::string_view text) const {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    plain("  " + printable(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
 void Console::document(std::string_view text) {
   documented_ = true;
   std::fwrite(text.data(), 1, text.size(), stdout);

@@ -17,12 +17,13 @@ class Console {
   // `json`: standard output gets one JSON document, see close().
   Console(bool json, bool verbose, bool quiet) : json_(json), verbose_(verbose), quiet_(quiet) {}
 
-  void error(std::string_view text);        // always
-  void warn(std::string_view text) const;   // always
-  void say(std::string_view text) const;    // not with -q
-  void note(std::string_view text) const;   // with -v
-  void plain(std::string_view text) const;  // a refusal of several lines, as it is
-  void document(std::string_view text);     // to standard output, with a newline
+  void error(std::string_view text);          // always
+  void warn(std::string_view text) const;     // always
+  void say(std::string_view text) const;      // not with -q
+  void note(std::string_view text) const;     // with -v
+  void plain(std::string_view text) const;    // a refusal of several lines, as it is
+  void listing(std::string_view text) const;  // lines from the disk, each made printable
+  void document(std::string_view text);       // to standard output, with a newline
 
   [[nodiscard]] bool json() const { return json_; }
 

@@ -75,3 +75,17 @@ TEST_CASE("files are read whole, as regular files, up to a limit") {
   CHECK_FALSE(read_file("/dev/null"));
   CHECK_FALSE(*read_file(world.root + "/absent"));
 }
+
+TEST_CASE("what changed in a policy since it was trusted can be shown") {
+  const World world;
+  const std::string path = world.root + "/project/.mixguard.toml";
+  world.write("project/.mixguard.toml", kPolicy);
+  CHECK(changes_since_trust(path)->empty());
+  REQUIRE(remember_trust(path, kPolicy));
+  CHECK(changes_since_trust(path)->empty());
+  world.write("project/.mixguard.toml", std::string(kPolicy) + "because = \"new\"\n");
+  const auto changes = changes_since_trust(path);
+  REQUIRE(changes);
+  CHECK(changes->find("\n+because = \"new\"\n") != std::string::npos);
+  CHECK(changes->find("-id") == std::string::npos);
+}
