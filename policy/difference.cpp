@@ -21,6 +21,7 @@ using Words = std::vector<std::string>;
 
 constexpr std::string_view kMixEnv = "MIX_ENV";
 constexpr std::string_view kAnyAlias = "@alias";
+constexpr std::string_view kUnnamed = "unnamed.task";
 constexpr std::array kOfTask = {Aspect::kDecision, Aspect::kWrite, Aspect::kNet, Aspect::kMode,
                                 Aspect::kSnapshot};
 constexpr std::array kOfAll = {Aspect::kRead, Aspect::kHidden, Aspect::kPublish, Aspect::kLimits,
@@ -488,7 +489,10 @@ class Comparison {
 
   void compare_tasks() {
     std::set<std::string> names;
-    for (const std::string_view name : builtin_names()) names.emplace(name);
+    if (pair_.a.has_builtin() || pair_.b.has_builtin()) {
+      for (const std::string_view name : builtin_names()) names.emplace(name);
+    }
+    names.emplace(kUnnamed);
     pair_.each_layer([&](const Ruleset& layer) {
       for (const TaskRule& rule : layer.tasks) names.insert(rule.names.begin(), rule.names.end());
     });

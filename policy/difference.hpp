@@ -5,7 +5,7 @@
 // catalogue or either policy names, the programs of [[exec]] rules for commands and a function
 // behind an alias, in every environment that is named, as policy/trials.hpp asks; every variable of
 // [env], set and unset; and what all commands share ([fs], [limits], …), by one that both let
-// through.
+// through. "unnamed.task" stands for every task that neither a policy nor its catalogue names.
 //
 // Everything is asked as in an imaginary project with nothing else in its environment. Not asked
 // are combinations of flags, the parts of `mix do`, what the alias of a certain mix.exs leads to,

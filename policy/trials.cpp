@@ -89,6 +89,7 @@ struct KnownFlag {
   std::vector<const ValueType*> types;
   std::set<std::string> aliases;
   bool repeats = false;
+  bool is_ruled = false;  // by a layer, not the catalogue alone
 };
 
 std::string label_of(const Words& words) {
@@ -134,6 +135,7 @@ class Collector {
         KnownFlag& known = flags_[flag.name];
         known.types.push_back(&flag.type);
         known.repeats = known.repeats || flag.repeat;
+        known.is_ruled = known.is_ruled || rule->layer != Layer::kBuiltin;
         if (!flag.alias.empty()) known.aliases.insert(flag.alias);
         if (flag.type.kind != ValueKind::kBool && !fitting(flag.type))
           out_.unfit.push_back({rule, "--" + flag.name, &flag.type, flag.line});
@@ -196,10 +198,22 @@ class Collector {
     for (const ValueType* type : flag.types) {
       if (type->kind != ValueKind::kBool) valued.push_back(type);
     }
+    if (!flag.is_ruled) return try_once(name, *flag.types.front());
     for (const Words& base : bases_) {
       if (is_bool) try_switch(name, flag, base);
       if (!valued.empty()) try_values(name, flag, values_for(valued), base);
     }
+  }
+
+  // Whatever else is done with such a flag is either the same or as good as unknown.
+  void try_once(const std::string& name, const ValueType& type) {
+    const std::string shown = "--" + name;
+    Words words = {shown};
+    if (type.kind != ValueKind::kBool) {
+      const std::string value = fitting(type).value_or("a");
+      words = value.starts_with('-') ? Words{shown + "=" + value} : Words{shown, value};
+    }
+    for (const Words& base : bases_) add(words, base, command_line(words));
   }
 
   void try_switch(const std::string& name, const KnownFlag& flag, const Words& base) {
@@ -210,12 +224,16 @@ class Collector {
     for (const std::string& alias : flag.aliases) add({"-" + alias}, base, "-" + alias);
   }
 
-  void try_values(const std::string& name, const KnownFlag& flag, const Words& values,
-                  const Words& base) {
+  void try_values(const std::string& name, const KnownFlag& flag, Words values, const Words& base) {
     const std::string shown = "--" + name;
     const bool has_order = std::all_of(flag.types.begin(), flag.types.end(), [](const auto* type) {
       return type->kind == ValueKind::kInt && type->choices.empty();
     });
+    if (has_order) {
+      std::stable_sort(values.begin(), values.end(), [](const auto& a, const auto& b) {
+        return number_of(a).value_or(0) < number_of(b).value_or(0);
+      });
+    }
     for (const std::string& value : values) {
       const auto number = has_order ? number_of(value) : std::nullopt;
       const Words words = value.starts_with('-') ? Words{shown + "=" + value} : Words{shown, value};

@@ -7,7 +7,8 @@
 //
 // Values of a type are tried, not derived: the words of an enum, the bounds of an integer and
 // their neighbours, the smallest match of a regular expression where RE2 can name it, words of the
-// policies' own expectations, and a few plain texts. A type that none of them fits is told.
+// policies' own expectations, and a few plain texts. A type that none of them fits is told. A flag
+// that only the catalogue knows is tried with one value: no rule can tell others apart.
 
 #include <cstdint>
 #include <optional>

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """`mixguard policy schema` against the parser: what mixguard takes the schema takes, and a misspelt key neither does.
 
