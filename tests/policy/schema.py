@@ -88,7 +88,7 @@ def is_free(path):
 
 class Tester:
     def __init__(self, program):
-        self.program = program
+        self.program = str(pathlib.Path(program).resolve())
         schema = json.loads(subprocess.run([program, "policy", "schema"], check=True, capture_output=True).stdout)
         jsonschema.Draft7Validator.check_schema(schema)
         self.validator = jsonschema.Draft7Validator(schema)
@@ -101,8 +101,8 @@ class Tester:
 
     def taken(self, document):
         self.file.write_text(dump(document))
-        run = subprocess.run([self.program, "policy", "lint", "--policy", str(self.file), "--project", str(self.file.parent)],
-                             capture_output=True, text=True,
+        run = subprocess.run([self.program, "policy", "lint", "--policy", str(self.file)],
+                             cwd=self.file.parent, capture_output=True, text=True,
                              env={"XDG_CONFIG_HOME": str(self.file.parent), "HOME": str(self.file.parent)})
         assert run.returncode in (0, 122), run.stderr
         return run.returncode == 0, run.stderr
