@@ -9,23 +9,6 @@
 namespace mixguard::policy {
 namespace {
 
-// A path written in the policy stands for the program of its last component.
-Facts facts_for(const Policy& policy, const Expectation& expectation) {
-  Facts facts;
-  facts.project_root = "/project";
-  facts.cwd = facts.project_root;
-  facts.environment_is_complete = false;
-  for (const auto& [name, value] : expectation.env) facts.environment.push_back(name + "=" + value);
-  const std::string& program = expectation.run.front();
-  for (const std::string& path : policy.command_paths()) {
-    if (path == program || path.ends_with("/" + program)) {
-      facts.same_file_as_program.push_back(path);
-      facts.program_path = path;
-    }
-  }
-  return facts;
-}
-
 std::string found(const Decision& decision) {
   std::string text(to_string(decision.verdict));
   if (!decision.rules.empty()) text += " by rule " + quoted(decision.rules.front().id);
@@ -40,8 +23,25 @@ bool is_by(const Decision& decision, const std::string& rule) {
 
 }  // namespace
 
+Facts imaginary_facts(const Policy& policy, const std::string& program,
+                      const std::map<std::string, std::string>& environment) {
+  Facts facts;
+  facts.project_root = "/project";
+  facts.cwd = facts.project_root;
+  facts.environment_is_complete = false;
+  for (const auto& [name, value] : environment) facts.environment.push_back(name + "=" + value);
+  for (const std::string& path : policy.command_paths()) {
+    if (path == program || path.ends_with("/" + program)) {
+      facts.same_file_as_program.push_back(path);
+      facts.program_path = path;
+    }
+  }
+  return facts;
+}
+
 Decision try_expectation(const Policy& policy, const Expectation& expectation) {
-  return decide(policy, expectation.run, facts_for(policy, expectation));
+  return decide(policy, expectation.run,
+                imaginary_facts(policy, expectation.run.front(), expectation.env));
 }
 
 void check_expectations(const Policy& policy, const Ruleset& layer,

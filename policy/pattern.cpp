@@ -71,6 +71,13 @@ std::string complaint(const re2::RE2& regex) {
 
 struct Pattern::Compiled {
   explicit Compiled(std::string_view pattern) : text(pattern) {}
+
+  const re2::RE2& get() const {
+    std::call_once(once,
+                   [this] { regex = std::make_unique<const re2::RE2>(text, options(kMemory)); });
+    return *regex;
+  }
+
   std::string text;
   mutable std::once_flag once;
   mutable std::unique_ptr<const re2::RE2> regex;
@@ -92,14 +99,21 @@ Result<Pattern> Pattern::make(std::string_view text) {
 }
 
 bool Pattern::matches(std::string_view input) const {
-  std::call_once(compiled_->once, [this] {
-    compiled_->regex = std::make_unique<const re2::RE2>(compiled_->text, options(kMemory));
-  });
-  const re2::RE2& regex = *compiled_->regex;
+  const re2::RE2& regex = compiled_->get();
   return regex.ok() && re2::RE2::FullMatch(re2::StringPiece(input.data(), input.size()), regex);
 }
 
 const std::string& Pattern::text() const { return compiled_->text; }
+
+std::optional<std::string> Pattern::sample() const {
+  constexpr int kLongest = 80;
+  const re2::RE2& regex = compiled_->get();
+  std::string smallest;
+  std::string largest;
+  const bool is_known = regex.ok() && regex.PossibleMatchRange(&smallest, &largest, kLongest);
+  if (!is_known || !is_plain_text(smallest) || !matches(smallest)) return std::nullopt;
+  return smallest;
+}
 
 namespace {
 

@@ -6,6 +6,7 @@
 // of the input.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,8 @@ class Pattern {
   // True when all of `input` matches. Never throws; linear in input.size().
   [[nodiscard]] bool matches(std::string_view input) const;
   [[nodiscard]] const std::string& text() const;
+  // Some printable text that matches, to show or to try. Nothing where none is found soon.
+  [[nodiscard]] std::optional<std::string> sample() const;
 
  private:
   struct Compiled;

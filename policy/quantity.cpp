@@ -33,10 +33,22 @@ std::optional<std::uint64_t> parse(std::string_view text, std::span<const Unit> 
   return std::nullopt;
 }
 
+std::string write(std::uint64_t quantity, std::span<const Unit> units) {
+  const Unit* largest = &units.front();
+  for (const Unit& unit : units) {
+    if (quantity % unit.factor == 0) largest = &unit;
+  }
+  return std::to_string(quantity / largest->factor) + std::string(largest->name);
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> parse_duration(std::string_view text) { return parse(text, kTimes); }
 
 std::optional<std::uint64_t> parse_size(std::string_view text) { return parse(text, kSizes); }
+
+std::string duration_text(std::uint64_t milliseconds) { return write(milliseconds, kTimes); }
+
+std::string size_text(std::uint64_t bytes) { return write(bytes, kSizes); }
 
 }  // namespace mixguard::policy

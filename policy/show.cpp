@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "policy/aspects.hpp"
 #include "policy/builtin.hpp"
 #include "policy/engine.hpp"
 #include "policy/explain.hpp"
@@ -10,18 +11,6 @@
 
 namespace mixguard::policy {
 namespace {
-
-std::string_view to_string(Requirement requirement) {
-  switch (requirement) {
-    case Requirement::kRequire:
-      return "require";
-    case Requirement::kIfAvailable:
-      return "if-available";
-    case Requirement::kOff:
-      break;
-  }
-  return "off";
-}
 
 std::string shown(const EnvRule& rule) {
   std::string text = rule.name;
@@ -48,20 +37,6 @@ std::string shown(const ArgRule& arg) {
     text += ", " + std::to_string(arg.min_count) + " to " + std::to_string(arg.max_count);
   }
   return text;
-}
-
-std::string milliseconds(std::uint64_t time) {
-  if (time % 60'000 == 0) return std::to_string(time / 60'000) + "m";
-  if (time % 1'000 == 0) return std::to_string(time / 1'000) + "s";
-  return std::to_string(time) + "ms";
-}
-
-std::string bytes(std::uint64_t size) {
-  for (const auto& [unit, shift] :
-       {std::pair{"GiB", 30U}, std::pair{"MiB", 20U}, std::pair{"KiB", 10U}}) {
-    if (size % (1ULL << shift) == 0) return std::to_string(size >> shift) + unit;
-  }
-  return std::to_string(size) + "B";
 }
 
 class Shower {
@@ -100,27 +75,16 @@ class Shower {
     line("hidden", comma_list(layer.deny));
     line("network", comma_list(layer.net));
     line("published", comma_list(layer.publish));
-    write_limits(layer.limits);
+    line("limits", comma_list(limit_list(layer.limits)));
     for (const Safeguard& safeguard : layer.safeguards) {
-      line("safeguard", safeguard.name + " " + std::string(to_string(safeguard.requirement)));
+      line("safeguard",
+           safeguard.name + " " + std::string(policy::to_string(safeguard.requirement)));
     }
     for (const TaskRule& rule : layer.tasks) write_task(rule);
     for (const ExecRule& rule : layer.execs) write_exec(rule);
     if (!layer.expectations.empty()) {
       line("expect", std::to_string(layer.expectations.size()) + " expectations, all met");
     }
-  }
-
-  void write_limits(const Limits& limits) {
-    std::vector<std::string> parts;
-    if (limits.wall_ms != 0) parts.push_back("wall " + milliseconds(limits.wall_ms));
-    if (limits.cpu_ms != 0) parts.push_back("cpu " + milliseconds(limits.cpu_ms));
-    if (limits.memory != 0) parts.push_back("memory " + bytes(limits.memory));
-    if (limits.processes != 0) parts.push_back("processes " + std::to_string(limits.processes));
-    if (limits.open_files != 0) parts.push_back("open files " + std::to_string(limits.open_files));
-    if (limits.file_size != 0) parts.push_back("file size " + bytes(limits.file_size));
-    if (limits.output != 0) parts.push_back("output " + bytes(limits.output));
-    line("limits", comma_list(parts));
   }
 
   void write_grant(const Grant& rule, const std::string& what) {

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "guard/cli/judged.hpp"
 #include "guard/cli/verb.hpp"
@@ -10,14 +11,25 @@
 #include "guard/output/console.hpp"
 #include "guard/project.hpp"
 #include "policy/coverage.hpp"
+#include "policy/difference.hpp"
 #include "policy/explain.hpp"
 #include "policy/layout.hpp"
 #include "policy/lint.hpp"
+#include "policy/schema.hpp"
 
 namespace mixguard::guard::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// Nothing when there is something wrong with it, which is said.
+std::optional<LoadedPolicy> load(const std::string& project_root, const std::string& file,
+                                 Console& console) {
+  auto loaded = load_policy(project_root, file);
+  if (loaded) return std::move(*loaded);
+  for (const std::string& line : loaded.error().lines) console.error(line);
+  return std::nullopt;
+}
 
 // Loads the policy in force, says what is wrong with it otherwise, and hands it to `use`.
 int with_policy(const Invocation& invocation, Console& console,
@@ -28,11 +40,8 @@ int with_policy(const Invocation& invocation, Console& console,
     console.error(project.error().message);
     return kExitUsage;
   }
-  const auto loaded = load_policy(project->root, common.policy);
-  if (!loaded) {
-    for (const std::string& line : loaded.error().lines) console.error(line);
-    return kExitPolicyInvalid;
-  }
+  const auto loaded = load(project->root, common.policy, console);
+  if (!loaded) return kExitPolicyInvalid;
   if (loaded->untrusted) {
     console.say(loaded->untrusted->path +
                 " is not trusted and is left out; read it, then: mixguard trust");
@@ -169,10 +178,72 @@ void define_test(CLI::App& verb, Invocation& invocation) {
       ->check(CLI::Range(0U, 100U));
 }
 
+struct DiffArguments {
+  std::string a;
+  std::string b;
+};
+
+Json side_json(policy::Aspect aspect, const std::vector<std::string>& side) {
+  const bool is_word = aspect == policy::Aspect::kDecision || aspect == policy::Aspect::kVariable ||
+                       aspect == policy::Aspect::kMode;
+  return is_word ? Json(side.front()) : Json(side);
+}
+
+Json change_json(const policy::Change& change) {
+  return {
+      {"wider", change.wider},
+      {"what", to_string(change.aspect)},
+      {"task", change.task.empty() ? Json(nullptr) : Json(change.task)},
+      {"env", change.envs},
+      {"with", change.with},
+      {"from", side_json(change.aspect, change.from)},
+      {"to", side_json(change.aspect, change.to)},
+      {"example", change.example.run},
+      {"example_env", change.example.env},
+      {"rules", {{"from", rules_json(change.from_rules)}, {"to", rules_json(change.to_rules)}}}};
+}
+
+Json difference_json(const policy::Difference& difference) {
+  Json changes = Json::array();
+  for (const policy::Change& change : difference.changes) changes.push_back(change_json(change));
+  Json rest = Json::array();
+  for (const policy::NotCompared& one : difference.not_compared)
+    rest.push_back({{"file", one.file}, {"line", one.line}, {"what", one.what}});
+  return {{"changes", std::move(changes)}, {"not_compared", std::move(rest)}};
+}
+
+// Each stands where the project's file would, under the user's and the system's.
+std::optional<LoadedPolicy> load_named(const std::string& name, Console& console) {
+  return load("", name == "builtin" ? "" : name, console);
+}
+
+int diff(const Invocation& invocation, const DiffArguments& arguments, Console& console) {
+  if (!invocation.common.policy.empty()) {
+    console.error("policy diff takes both policies as A and B; leave out --policy");
+    return kExitUsage;
+  }
+  const auto a = load_named(arguments.a, console);
+  const auto b = load_named(arguments.b, console);
+  if (!a || !b) return kExitPolicyInvalid;
+  const policy::Difference difference = policy::difference(a->policy, b->policy);
+  console.document(console.json() ? dump_pretty(difference_json(difference))
+                                  : policy::tell(difference, terminal_style()));
+  return kExitOk;
+}
+
+void define_diff(CLI::App& verb, Invocation& invocation) {
+  const auto arguments = std::make_shared<DiffArguments>();
+  CLI::App* sub = add_verb(
+      verb, invocation, "diff", "What changes between two policies, with an example for each",
+      [&invocation, arguments](Console& console) { return diff(invocation, *arguments, console); });
+  sub->add_option("A", arguments->a, "A policy file, or `builtin`")->required();
+  sub->add_option("B", arguments->b, "The policy to compare it with")->required();
+}
+
 }  // namespace
 
 void define_policy(CLI::App& app, Invocation& invocation) {
-  CLI::App* verb = app.add_subcommand("policy", "Look at the policy in force");
+  CLI::App* verb = app.add_subcommand("policy", "Look at policies");
   verb->require_subcommand(1);
   add_verb(*verb, invocation, "show",
            "The effective policy: every layer, every rule with file and line",
@@ -181,6 +252,12 @@ void define_policy(CLI::App& app, Invocation& invocation) {
            [&](Console& console) { return lint(invocation, console); });
   define_test(*verb, invocation);
   define_policy_init(*verb, invocation);
+  define_diff(*verb, invocation);
+  add_verb(*verb, invocation, "schema", "The policy language as a JSON schema, for editors",
+           [](Console& console) {
+             console.document(policy::schema());
+             return kExitOk;
+           });
 }
 
 }  // namespace mixguard::guard::cli

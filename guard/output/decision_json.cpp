@@ -14,12 +14,6 @@ Json rule_json(const policy::RuleRef& rule) {
   return {{"id", rule.id}, {"file", rule.file}, {"line", rule.line}, {"layer", rule.layer}};
 }
 
-Json rules_json(const std::vector<policy::RuleRef>& rules) {
-  Json list = Json::array();
-  for (const policy::RuleRef& rule : rules) list.push_back(rule_json(rule));
-  return list;
-}
-
 Json part_json(const policy::Part& part) {
   return {{"task", part.task},
           {"decision", to_string(part.verdict)},
@@ -101,6 +95,12 @@ Json safeguards_json(const std::vector<policy::SafeguardState>& safeguards) {
 }
 
 }  // namespace
+
+Json rules_json(const std::vector<policy::RuleRef>& rules) {
+  Json list = Json::array();
+  for (const policy::RuleRef& rule : rules) list.push_back(rule_json(rule));
+  return list;
+}
 
 Json decision_json(const policy::Decision& decision, const DecisionMetrics& metrics) {
   Json parts = Json::array();

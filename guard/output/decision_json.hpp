@@ -19,6 +19,9 @@ struct DecisionMetrics {
 [[nodiscard]] nlohmann::ordered_json decision_json(const policy::Decision& decision,
                                                    const DecisionMetrics& metrics);
 
+// [{"id":…,"file":…,"line":…,"layer":…}]
+[[nodiscard]] nlohmann::ordered_json rules_json(const std::vector<policy::RuleRef>& rules);
+
 // `json` on one line, bytes that are not UTF-8 replaced. Never throws.
 [[nodiscard]] std::string dump(const nlohmann::ordered_json& json);
 // The same over several lines, for people who look at it.
