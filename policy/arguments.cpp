@@ -178,7 +178,8 @@ class WordReader {
     }
     fit_.checked.push_back(
         concat({"--", flag.name, " ", quoted(value), " is ", describe(flag.type)}));
-    if (value.starts_with('-')) {
+    // Apart, a "-" would make another flag of it, and a "+" end the part of a `do`.
+    if (value.starts_with('-') || value == "+") {
       fit_.canonical.push_back("--" + flag.name + "=" + value);
     } else {
       fit_.canonical.push_back("--" + flag.name);
