@@ -148,5 +148,11 @@ TEST_CASE("the effective policy is shown layer by layer") {
   CHECK(show(policy_of({}), {}).starts_with("builtin  speaks where no layer does"));
 }
 
+TEST_CASE("no rule is offered for an environment that no rule can name") {
+  const Decision decision = judge(policy_of({}), "mix do ECTO + ecto.drop", {{"MIX_ENV", "prod`"}});
+  REQUIRE(decision.parts.size() == 2);
+  CHECK(decision.parts.back().would_allow.empty());
+}
+
 }  // namespace
 }  // namespace mixguard::policy::test
