@@ -42,11 +42,13 @@ std::string toml_list(const std::vector<std::string>& items) {
   return toml_list(views);
 }
 
+constexpr std::size_t kLongestId = 64;  // that a rule may have
+
 std::string identifier(std::string_view text) {
   std::string id;
   for (const char c : text) {
     id += is_lower(c) || is_upper(c) || is_digit(c) ? c : '-';
-    if (id.size() == 48) break;
+    if (id.size() == kLongestId) break;
   }
   id.erase(0, id.find_first_not_of('-'));
   return id.empty() ? "command" : id;
@@ -212,7 +214,7 @@ std::string suggest_task(const TaskCall& call, std::string_view env, const catal
   if (!for_project) {
     out += "# for the user's or the system's policy: a project's own allows only in dev and test\n";
   }
-  out += "[[task]]\nid = \"" + identifier(call.task) + "-" + identifier(env) + "\"\n";
+  out += "[[task]]\nid = \"" + identifier(concat({call.task, "-", env})) + "\"\n";
   out += "name = \"" + call.task + "\"\nenv = [" + toml_string(env) + "]\n";
   out += "decision = \"allow\"\n";
   if (const std::string pinned = pinner.flags(); !pinned.empty())

@@ -154,5 +154,15 @@ TEST_CASE("no rule is offered for an environment that no rule can name") {
   CHECK(decision.parts.back().would_allow.empty());
 }
 
+TEST_CASE("the rule that is offered can be read, however long the names are") {
+  const std::string environment = "[env]\nMIX_ENV = { match = '[a-z]+' }\n";
+  const std::string task(60, 't');
+  const std::map<std::string, std::string> env = {{"MIX_ENV", std::string(30, 'e')}};
+  const Decision decision = judge(policy_of({ruleset(environment)}), "mix " + task, env);
+  const std::string rule = decision.parts.front().would_allow;
+  const Policy offered = policy_of({ruleset(environment + rule, Layer::kUser)});
+  CHECK(outcome(offered, "mix " + task, env) == "allow");
+}
+
 }  // namespace
 }  // namespace mixguard::policy::test
