@@ -178,7 +178,8 @@ class WordReader {
     }
     fit_.checked.push_back(
         concat({"--", flag.name, " ", quoted(value), " is ", describe(flag.type)}));
-    if (value.starts_with('-')) {
+    // Apart, a "-" would make another flag of it, and a "+" end the part of a `do`.
+    if (value.starts_with('-') || value == "+") {
       fit_.canonical.push_back("--" + flag.name + "=" + value);
     } else {
       fit_.canonical.push_back("--" + flag.name);
@@ -243,6 +244,7 @@ bool mentions(const FlagRule& flag, const std::string& word) {
   if (word.size() < 2 || word[0] != '-') return false;
   const std::string name = flag_name_of(word);
   if (name == flag.name || name == "no-" + flag.name) return true;
+  if (flag.name == "no-" + name && word.ends_with("=false")) return true;
   const bool is_short = word[1] != '-' && !flag.alias.empty();
   return is_short && word.substr(1, word.find('=') - 1).find(flag.alias) != std::string::npos;
 }

@@ -8,6 +8,7 @@
 #include "policy/builtin.hpp"
 #include "policy/suggestion.hpp"
 #include "policy/text.hpp"
+#include "policy/values.hpp"
 
 namespace mixguard::policy {
 namespace {
@@ -288,7 +289,8 @@ class Judge {
     const bool is_final = std::any_of(matched_.begin(), matched_.end(), [](const TaskRule* rule) {
       return rule->verdict != Verdict::kAllow && rule->layer != Layer::kBuiltin;
     });
-    if (is_final) return "";
+    // No rule can name an environment that is no name (of a command that is refused for it anyway).
+    if (is_final || !has_shape(ValueKind::kName, question_.env)) return "";
     std::vector<const TaskRule*> rules;
     for (const IndexedRule& indexed : index_.rules_of(question_.call.task))
       rules.push_back(indexed.rule);

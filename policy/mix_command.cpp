@@ -155,6 +155,12 @@ void read_do(const Words& words, std::size_t from, int depth, MixCommand& comman
     if (command.refusal) return;
     if (part.empty()) {
       command.refusal = Refusal{Reason::kArg, "a part of `mix do` is empty", ""};
+    } else if (part.back().ends_with(',')) {
+      command.refusal = Refusal{Reason::kArg,
+                                quoted(part.back()) +
+                                    " of a part of `mix do` ends in a comma, "
+                                    "which would end the part again where it is spelled out",
+                                "run the task by itself"};
     } else if (command.calls.size() == kMostParts) {
       command.refusal = too_much("`mix do` has more than 16 parts");
     } else if (part.front() == "do") {

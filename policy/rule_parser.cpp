@@ -169,6 +169,21 @@ void parse_flags(PolicyReader& reader, const Node& node, TaskRule& rule) {
   }
 }
 
+// OptionParser reads "--no-x" as "x" turned off wherever "x" is a boolean: a flag of that name
+// could be given by its alias at most, and could not be spelled out.
+void refuse_negations(PolicyReader& reader, const Node& node, const TaskRule& rule) {
+  for (const Member& member : node.members) {
+    const bool is_negation =
+        std::any_of(rule.flags.begin(), rule.flags.end(), [&](const FlagRule& flag) {
+          return flag.type.kind == ValueKind::kBool && member.key == "no-" + flag.name;
+        });
+    if (!is_negation) continue;
+    reader.error(member.at, quoted(member.key) + " is how Mix reads " +
+                                quoted(member.key.substr(3)) +
+                                " turned off; leave it out, the other allows both");
+  }
+}
+
 void parse_repeat(PolicyReader& reader, const Node& node, ArgRule& arg) {
   const bool is_pair = node.kind == Node::Kind::kArray && node.items.size() == 2 &&
                        node.items[0].kind == Node::Kind::kInteger &&
@@ -338,7 +353,10 @@ TaskRule parse_task(PolicyReader& reader, const Node& node) {
     rule.names = parse_task_names(reader, *name, "name");
   }
   if (const Node* env = node.find("env")) rule.envs = parse_environments(reader, *env, "env");
-  if (const Node* flags = node.find("flags")) parse_flags(reader, *flags, rule);
+  if (const Node* flags = node.find("flags")) {
+    parse_flags(reader, *flags, rule);
+    if (rule.verdict != Verdict::kDeny) refuse_negations(reader, *flags, rule);
+  }
   if (const Node* args = node.find("args")) parse_args(reader, *args, rule);
   return rule;
 }

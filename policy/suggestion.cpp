@@ -50,11 +50,13 @@ std::string toml_list(const std::vector<std::string>& items) {
   return toml_list(views);
 }
 
+constexpr std::size_t kLongestId = 64;  // that a rule may have
+
 std::string identifier(std::string_view text) {
   std::string id;
   for (const char c : text) {
     id += is_lower(c) || is_upper(c) || is_digit(c) ? c : '-';
-    if (id.size() == 48) break;
+    if (id.size() == kLongestId) break;
   }
   id.erase(0, id.find_first_not_of('-'));
   return id.empty() ? "command" : id;
@@ -359,9 +361,9 @@ std::vector<KnownFlag> known_flags(const catalog::Task* known,
 }
 
 std::string suggested_id(std::string_view name, const std::vector<std::string>& envs) {
-  std::string id = identifier(name);
-  for (const std::string& env : envs) id += "-" + identifier(env);
-  return id;
+  std::string text(name);
+  for (const std::string& env : envs) text += "-" + env;
+  return identifier(text);
 }
 
 std::string suggest_program(const std::vector<std::vector<std::string>>& argvs,

@@ -60,6 +60,7 @@ group include_rule tests/include_rule.sh "$root" && [[ include_rule =~ $pattern 
 group policy "$bin/tests/policy_tests"
 group mix-exs tests/policy/mix_exs.sh "$bin/tests/mix_exs_dump"
 group schema tests/policy/schema.py "$bin/mixguard"
+group option-parser tests/policy/option_parser.sh "$bin/tests/decision_dump"
 group sandbox "$bin/tests/sandbox_tests"
 group guard "$bin/tests/guard_tests"
 group crash-steps "$bin/tests/crash_tests"

@@ -166,5 +166,19 @@ TEST_CASE("a denied flag is seen in every spelling") {
   CHECK(outcome(policy, "mix t all") == "allow");
 }
 
+TEST_CASE("a denial of --no-x stands where x is turned off by its value") {
+  const Policy policy = policy_of({ruleset(R"(
+    [[task]]
+    id = "ends"
+    name = "run"
+    decision = "deny"
+    flags = { no-halt = "bool" }
+  )")});
+  CHECK(outcome(policy, "mix run --no-halt") == "deny E_RULE");
+  CHECK(outcome(policy, "mix run --halt=false") == "deny E_RULE");
+  CHECK(outcome(policy, "mix run --halt") == "allow");
+  CHECK(outcome(policy, "mix run --halt=true") == "allow");
+}
+
 }  // namespace
 }  // namespace mixguard::policy::test

@@ -148,5 +148,21 @@ TEST_CASE("the effective policy is shown layer by layer") {
   CHECK(show(policy_of({}), {}).starts_with("builtin  speaks where no layer does"));
 }
 
+TEST_CASE("no rule is offered for an environment that no rule can name") {
+  const Decision decision = judge(policy_of({}), "mix do ECTO + ecto.drop", {{"MIX_ENV", "prod`"}});
+  REQUIRE(decision.parts.size() == 2);
+  CHECK(decision.parts.back().would_allow.empty());
+}
+
+TEST_CASE("the rule that is offered can be read, however long the names are") {
+  const std::string environment = "[env]\nMIX_ENV = { match = '[a-z]+' }\n";
+  const std::string task(60, 't');
+  const std::map<std::string, std::string> env = {{"MIX_ENV", std::string(30, 'e')}};
+  const Decision decision = judge(policy_of({ruleset(environment)}), "mix " + task, env);
+  const std::string rule = decision.parts.front().would_allow;
+  const Policy offered = policy_of({ruleset(environment + rule, Layer::kUser)});
+  CHECK(outcome(offered, "mix " + task, env) == "allow");
+}
+
 }  // namespace
 }  // namespace mixguard::policy::test

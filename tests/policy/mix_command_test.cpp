@@ -148,5 +148,23 @@ TEST_CASE("a command is spelled out with its parts between plus signs") {
   CHECK(spelled(read_iex(words("-S mix a x"))) == words("iex -S mix a x"));
 }
 
+TEST_CASE("no value is spelled out as something that would end a part of a `do`") {
+  const Policy policy = bare_policy(R"(
+    [[task]]
+    id = "t"
+    name = "t"
+    decision = "allow"
+    flags = { text = { type = "string", match = '.*', max_len = 9, alias = "t" } }
+    args = [{ type = "name", repeat = [0, 1] }]
+  )");
+  for (const char* line : {"mix do t --text=+ drop", "mix do t -t=+ drop"}) {
+    const Decision decision = judge(policy, line);
+    CHECK(outcome(decision) == "allow");
+    CHECK(decision.canonical == words("mix do t --text=+ drop"));
+  }
+  CHECK(outcome(policy, "mix do t --text=a,, t drop") == "deny E_ARG");
+  CHECK(outcome(policy, "mix do t --text=a, t drop") == "allow");
+}
+
 }  // namespace
 }  // namespace mixguard::policy::test

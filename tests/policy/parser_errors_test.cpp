@@ -135,6 +135,9 @@ TEST_CASE("mistakes in task rules are told with their place") {
       Mistake{"flags = { aa = { type = \"bool\", alias = \"x\" }, bb = { type = \"bool\", alias = "
               "\"x\" } }",
               "6:48: \"alias\" \"x\" is already taken by \"aa\"\n"},
+      Mistake{"flags = { \"no-aa\" = { type = \"int\", alias = \"n\" }, aa = \"bool\" }",
+              "6:11: \"no-aa\" is how Mix reads \"aa\" turned off; leave it out, the other allows "
+              "both\n"},
       Mistake{"flags = { aa = { type = \"bool\", alias = \"xy\" } }",
               "6:41: \"alias\" is \"xy\"; expected one letter\n"},
       Mistake{"flags = { aa = { type = \"module\", enum = [\"Ok.Go\", \"not\"] } }",
