@@ -71,6 +71,7 @@ class Linter {
     lint_envs(rule);
     lint_entitlement(layer, rule);
     lint_shadow(rule);
+    lint_width(layer, rule);
     if (rule.verdict == Verdict::kDeny && rule.has_args) {
       warn(
           rule.file, rule.line,
@@ -158,6 +159,49 @@ class Linter {
         return;
       }
     }
+  }
+
+  // An allow rule beside which a narrower one of the same file means nothing.
+  void lint_width(const Ruleset& layer, const TaskRule& rule) {
+    if (rule.verdict != Verdict::kAllow) return;
+    for (const TaskRule& other : layer.tasks) {
+      const bool is_candidate = &other != &rule && other.verdict == Verdict::kAllow;
+      if (!is_candidate || !allows_all_of(rule, other)) continue;
+      // Of two that say the same the later one is told.
+      if (allows_all_of(other, rule) && rule.line < other.line) continue;
+      warn(rule.file, rule.line,
+           "rule " + quoted(rule.id) + " allows all that rule " + quoted(other.id) +
+               " does, whose bounds then mean nothing; narrow the one or drop the other");
+    }
+  }
+
+  static bool allows_all_of(const TaskRule& outer, const TaskRule& inner) {
+    if (!covers(outer, inner) || outer.has_flags != inner.has_flags ||
+        outer.has_args != inner.has_args || outer.args.size() != inner.args.size()) {
+      return false;
+    }
+    for (std::size_t i = 0; i < outer.args.size(); ++i) {
+      const ArgRule& a = outer.args[i];
+      const ArgRule& b = inner.args[i];
+      const bool fits = a.min_count <= b.min_count && a.max_count >= b.max_count;
+      if (!fits || !is_as_wide(a.type, b.type)) return false;
+    }
+    return std::all_of(inner.flags.begin(), inner.flags.end(), [&](const FlagRule& flag) {
+      return std::any_of(outer.flags.begin(), outer.flags.end(), [&](const FlagRule& other) {
+        return other.name == flag.name && other.repeat >= flag.repeat &&
+               is_as_wide(other.type, flag.type);
+      });
+    });
+  }
+
+  static bool is_as_wide(const ValueType& outer, const ValueType& inner) {
+    if (outer.kind != inner.kind || outer.under != inner.under) return false;
+    const bool in_range = (!outer.min || (inner.min && *inner.min >= *outer.min)) &&
+                          (!outer.max || (inner.max && *inner.max <= *outer.max)) &&
+                          (!outer.max_len || (inner.max_len && *inner.max_len <= *outer.max_len));
+    const bool is_matched =
+        !outer.match || (inner.match && inner.match->text() == outer.match->text());
+    return in_range && is_matched && is_subset(inner.choices, outer.choices);
   }
 
   static bool is_subset(const std::vector<std::string>& inner,

@@ -2,7 +2,8 @@
 #pragma once
 
 // What is legal in a policy and still probably a mistake: regular expressions that match
-// everything, rules that no command can reach, tasks that the catalogue does not know under that
+// everything, rules that no command can reach, allow rules that
+// take the bounds of their siblings away, tasks that the catalogue does not know under that
 // name.
 
 #include <cstdint>

@@ -10,6 +10,7 @@
 #include "policy/arguments.hpp"
 #include "policy/builtin.hpp"
 #include "policy/mix_command.hpp"
+#include "policy/rule_parser.hpp"
 #include "policy/suggestion.hpp"
 #include "policy/text.hpp"
 
@@ -201,7 +202,10 @@ class Learner {
 
   std::string free_id(const std::string& wanted) const {
     std::string id = wanted;
-    for (std::size_t n = 2; taken_.contains(id); ++n) id = wanted + "-" + std::to_string(n);
+    for (std::size_t n = 2; taken_.contains(id); ++n) {
+      const std::string suffix = "-" + std::to_string(n);
+      id = wanted.substr(0, kLongestId - suffix.size()) + suffix;
+    }
     return id;
   }
 

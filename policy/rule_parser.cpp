@@ -11,7 +11,6 @@
 namespace mixguard::policy {
 namespace {
 
-constexpr std::size_t kLongestId = 64;
 constexpr std::int64_t kMostArguments = 64;
 
 bool is_id(std::string_view text) {

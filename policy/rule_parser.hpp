@@ -4,11 +4,14 @@
 // The tables of a policy that hold rules: [[task]], [[exec]], and the value types inside them. Each
 // function reads what it can and leaves its complaints with the reader.
 
+#include <cstddef>
 #include <optional>
 
 #include "policy/policy_reader.hpp"
 
 namespace mixguard::policy {
+
+inline constexpr std::size_t kLongestId = 64;  // of a rule, in characters
 
 [[nodiscard]] TaskRule parse_task(PolicyReader& reader, const Node& node);
 [[nodiscard]] ExecRule parse_exec(PolicyReader& reader, const Node& node);

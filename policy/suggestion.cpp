@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 
+#include "policy/rule_parser.hpp"
 #include "policy/text.hpp"
 #include "policy/values.hpp"
 
@@ -49,8 +50,6 @@ std::string toml_list(const std::vector<std::string>& items) {
   const std::vector<std::string_view> views(items.begin(), items.end());
   return toml_list(views);
 }
-
-constexpr std::size_t kLongestId = 64;  // that a rule may have
 
 std::string identifier(std::string_view text) {
   std::string id;

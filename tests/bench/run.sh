@@ -8,7 +8,7 @@ rounds=${1:-30}
 "$root/tests/install.sh" build example bench
 cd "$root"
 log=$(mktemp)
-{ cmake --preset release && cmake --build --preset release; } >"$log" 2>&1 || { tail "$log"; exit 1; }
+{ cmake --preset release && cmake --build --preset release --target mixguard decide_bench; } >"$log" 2>&1 || { tail "$log"; exit 1; }
 mixguard=$root/build/release/mixguard
 
 work=$(mktemp -d /tmp/mixguard-bench-XXXXXX)
@@ -27,6 +27,12 @@ as       = ["command"]
 argv     = ["/bin/true"]
 decision = "allow"
 TOML
+{
+  echo 'version = 1'
+  for i in $(seq 100); do
+    printf '[[task]]\nid = "rule%d"\nname = "shop.task%d"\nenv = ["dev"]\ndecision = "allow"\nflags = { step = { type = "int", min = 1, max = 20 }, only = { type = "string", match = "[a-z_]{1,20}", max_len = 20 } }\n' "$i" "$i"
+  done
+} >"$work/rules.toml"
 bwrap_view=(--ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64
   --dev /dev --proc /proc --tmpfs /tmp --bind "$PWD" "$PWD" --unshare-all --die-with-parent --new-session --cap-drop ALL
   --clearenv --setenv PATH /usr/bin:/bin --chdir "$PWD")
@@ -45,7 +51,8 @@ guard_true() { "$mixguard" -q --policy "$work/true.toml" /bin/true; }
 bwrap_true() { bwrap "${bwrap_view[@]}" /bin/true; }
 firejail_true() { firejail --quiet --noprofile --net=none --private-tmp --caps.drop=all --seccomp /bin/true; }
 bare_check() { /bin/true; }
-guard_check() { "$mixguard" check --policy "$work/true.toml" -- /bin/true; }
+guard_check() { "$mixguard" check --policy "$work/rules.toml" -- mix test; }
+sudo_check() { sudo -n -l /bin/true; }
 bare_test() { MIX_ENV=test mix test; }
 guard_test() { MIX_ENV=test "$mixguard" mix test; }
 bare_compile() { mix compile; }
@@ -62,12 +69,16 @@ compare() {
 }
 ms() { awk -v us="$(median "$work/$1.us")" 'BEGIN {printf "%.1f", us / 1000}'; }
 ratio() { awk -v a="$(median "$work/$1.us")" -v b="$(median "$work/$2.us")" 'BEGIN {printf "%.2f", a / b}'; }
+# decided RULES FIELD: of decide_bench, nanoseconds as microseconds.
+decided() { awk -v rules="$1" -v field="$2" '$1 == rules {printf "%.1f", $field / 1000}' "$work/decide"; }
 added() { awk -v a="$(median "$work/$1.us")" -v b="$(median "$work/$2.us")" 'BEGIN {printf "%.1f", (a - b) / 1000}'; }
 
 echo "true-sized command, $((rounds * 3)) rounds"
 compare $((rounds * 3)) bare_true guard_true bwrap_true firejail_true
 echo "check, $((rounds * 3)) rounds"
-compare $((rounds * 3)) bare_check guard_check
+compare $((rounds * 3)) bare_check guard_check sudo_check
+echo "the decision in process"
+"$root/build/release/tests/decide_bench" >"$work/decide"
 echo "mix compile with nothing to do, $rounds rounds"
 compare "$rounds" bare_compile guard_compile
 echo "mix test, $rounds rounds"
@@ -94,8 +105,16 @@ Made by \`tests/bench/run.sh\`; medians of whole processes, run in turn in one s
 | \`mix test\`, 72 tests | $(ms bare_test) ms | $(ms guard_test) ms | $(ratio guard_test bare_test) |
 
 ## The decision alone
-| | median | added to bare |
-|---|---|---|
-| \`mixguard check\`, cold process | $(ms guard_check) ms | $(added guard_check bare_check) ms |
+| | median | added to bare | against mixguard |
+|---|---|---|---|
+| \`mixguard check -- mix test\`, cold process, 100 rules | $(ms guard_check) ms | $(added guard_check bare_check) ms | 1.00 |
+| \`sudo -n -l\` $(sudo --version | sed -n '1s/.* //p') | $(ms sudo_check) ms | $(added sudo_check bare_check) ms | $(ratio sudo_check guard_check) |
+
+In process (\`tests/bench/decide_bench.cpp\`, nine commands of every kind):
+
+| rules | decide, p50 | decide, p99 | load: parse and build |
+|---|---|---|---|
+| 100 | $(decided 100 3) µs | $(decided 100 4) µs | $(awk '$1 == 100 {printf "%.1f", $2 / 1000}' "$work/decide") ms |
+| 5,000 | $(decided 5000 3) µs | $(decided 5000 4) µs | $(awk '$1 == 5000 {printf "%.1f", $2 / 1000}' "$work/decide") ms |
 MD
 sed -n '/^|/p' "$root/docs/benchmarks.md"

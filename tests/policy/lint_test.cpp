@@ -51,6 +51,27 @@ TEST_CASE("rules that no command can reach are pointed out") {
   CHECK(task_warnings("[[task]]\nid='d'\nname='x'\nenv=['prod']\ndecision='deny'").empty());
 }
 
+TEST_CASE("an allow rule that takes a sibling's bounds away is pointed out") {
+  const auto pair = [](const std::string& wide, const std::string& narrow) {
+    return warnings("[[task]]\nid='w'\nname='x'\ndecision='allow'\n" + wide +
+                    "\n[[task]]\nid='n'\nname='x'\nenv=['dev']\ndecision='allow'\n" + narrow);
+  };
+  const std::string told =
+      "2: rule \"w\" allows all that rule \"n\" does, whose bounds then mean nothing; narrow the "
+      "one or drop the other\n";
+  CHECK(pair("flags={a='bool',s={type='int',max=9}}", "flags={s={type='int',min=1,max=3}}") ==
+        told);
+  CHECK(pair("args=[{type='name',repeat=[0,4]}]", "args=['name']") == told);
+  CHECK(pair("", "") == told);
+  CHECK(pair("flags={s={type='int',max=9}}", "flags={s={type='int',max=10}}").empty());
+  CHECK(pair("flags={s={type='int',max=9}}", "flags={s={type='int',max=9},a='bool'}").empty());
+  CHECK(pair("env=['test']", "").empty());
+  CHECK(pair("flags={e={enum=['a']}}", "flags={e={enum=['a','b']}}")
+            .empty());
+  // Of two rules that say the same one is told.
+  CHECK(pair("env=['dev']", "").starts_with("6: rule \"n\""));
+}
+
 TEST_CASE("a task that the catalogue knows under another name is pointed out") {
   CHECK(warnings("[[task]]\nid = 'r'\nname = 'ecto.migrat'\ndecision = 'deny'") ==
         "2: rule \"r\": the catalogue knows no task \"ecto.migrat\"; did you mean "
