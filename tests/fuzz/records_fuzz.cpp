@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is read back of records that anyone with the user's rights may have changed: the entry of
-// the trust list, and the audit log.
+// the trust list, an approval, and the audit log.
 
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "guard/approvals.hpp"
 #include "guard/audit/log.hpp"
 #include "guard/digest.hpp"
 #include "guard/files.hpp"
@@ -31,6 +32,7 @@ class World {
     root_ = name;
     ::setenv("XDG_STATE_HOME", (root_ + "/state").c_str(), 1);
     std::filesystem::create_directories(root_ + "/state/mixguard/trust");
+    std::filesystem::create_directories(root_ + "/state/mixguard/approvals");
     std::filesystem::create_directories(project());
   }
   ~World() { std::filesystem::remove_all(root_); }
@@ -38,6 +40,9 @@ class World {
   World& operator=(const World&) = delete;
 
   [[nodiscard]] std::string project() const { return root_ + "/project"; }
+  [[nodiscard]] std::string approval(const std::string& id) const {
+    return root_ + "/state/mixguard/approvals/" + id;
+  }
   [[nodiscard]] std::string entry_of(const std::string& path) const {
     return root_ + "/state/mixguard/trust/" + guard::sha256_hex(path);
   }
@@ -55,9 +60,18 @@ void claim_trust(const World& world, const std::string& text) {
   const std::string content = "version = 1\n";
   write(world.entry_of(policy), text);
   const auto trust = guard::trust_of(policy, content);
-  const bool is_right = text == guard::sha256_hex(content) + "\n";
+  const bool is_right = text == content;
   fuzz::claim(trust.has_value(), "an entry can be read");
-  fuzz::claim((*trust == guard::Trust::kTrusted) == is_right, "only the digest itself is trusted");
+  fuzz::claim((*trust == guard::Trust::kTrusted) == is_right, "only the text itself is trusted");
+}
+
+void claim_approvals(const World& world, const std::string& text) {
+  const std::string id = "0123456789ab";
+  write(world.approval(id), text);
+  fuzz::claim(guard::list_approvals().has_value(), "approvals can be listed");
+  const auto found = guard::find_approval(id);
+  fuzz::claim(found.has_value(), "an approval can be looked for");
+  fuzz::claim(!*found || (*found)->id == id, "an approval has the id of what it is for");
 }
 
 LogCheck check(const AuditLog& log) {
@@ -100,6 +114,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::claim(kStore.has_value(), "a store can be made");
   const std::string text = fuzz::text_of(data, size);
   claim_trust(kWorld, text);
+  claim_approvals(kWorld, text);
   claim_log(*kStore, text);
   return 0;
 }

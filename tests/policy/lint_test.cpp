@@ -59,17 +59,17 @@ TEST_CASE("an allow rule that takes a sibling's bounds away is pointed out") {
   const std::string told =
       "2: rule \"w\" allows all that rule \"n\" does, whose bounds then mean nothing; narrow the "
       "one or drop the other\n";
-  CHECK(pair("flags={a='bool',s={type='int',max=9}}", "flags={s={type='int',min=1,max=3}}") ==
-        told);
+  CHECK(pair("flags={all='bool',step={type='int',max=9}}",
+             "flags={step={type='int',min=1,max=3}}") == told);
   CHECK(pair("args=[{type='name',repeat=[0,4]}]", "args=['name']") == told);
   CHECK(pair("", "") == told);
-  CHECK(pair("flags={s={type='int',max=9}}", "flags={s={type='int',max=10}}").empty());
-  CHECK(pair("flags={s={type='int',max=9}}", "flags={s={type='int',max=9},a='bool'}").empty());
-  CHECK(pair("env=['test']", "").empty());
-  CHECK(pair("flags={e={enum=['a']}}", "flags={e={enum=['a','b']}}")
+  CHECK(pair("flags={step={type='int',max=9}}", "flags={step={type='int',max=10}}").empty());
+  CHECK(pair("flags={step={type='int',max=9}}", "flags={step={type='int',max=9},all='bool'}")
             .empty());
+  CHECK(pair("env=['test']", "").empty());
+  CHECK(pair("flags={kind={enum=['a']}}", "flags={kind={enum=['a','b']}}").empty());
   // Of two rules that say the same one is told.
-  CHECK(pair("env=['dev']", "").starts_with("6: rule \"n\""));
+  CHECK(pair("env=['dev']", "").starts_with("7: rule \"n\""));
 }
 
 TEST_CASE("a task that the catalogue knows under another name is pointed out") {
