@@ -42,6 +42,7 @@ class Coverer {
           require(reached_.contains({rule.file, rule.id}), rule, unreached(rule));
       }
     }
+    for (const Ruleset& layer : policy_.layers()) judge_reasons(layer);
     std::sort(result_.uncovered.begin(), result_.uncovered.end(),
               [](const LintWarning& a, const LintWarning& b) {
                 return std::tie(a.file, a.line, a.what) < std::tie(b.file, b.line, b.what);
@@ -52,6 +53,7 @@ class Coverer {
  private:
   void attempt(const Ruleset& layer, const Expectation& expectation) {
     const Decision decision = try_expectation(policy_, expectation);
+    met_.insert(decision.reason);
     for (const RuleRef& rule : decision.rules) reached_.insert({rule.file, rule.id});
     for (const Part& part : decision.parts) note(part);
     result_.tried.push_back(
@@ -77,6 +79,29 @@ class Coverer {
       require(is_broken(rule, flag), rule,
               name + "no expectation is refused for its --" + flag.name, flag.line);
     }
+  }
+
+  // Why a policy refuses, as far as this one can at all.
+  void judge_reasons(const Ruleset& layer) {
+    const auto any = [&](const auto& holds) {
+      return std::any_of(layer.tasks.begin(), layer.tasks.end(), holds);
+    };
+    if (layer.tasks.empty()) return;
+    require_reason(layer, Reason::kNoRule, "for want of a rule");
+    if (any([](const TaskRule& rule) { return rule.verdict != Verdict::kAllow; }))
+      require_reason(layer, Reason::kRule, "by a rule");
+    if (any([](const TaskRule& rule) { return rule.has_flags; }))
+      require_reason(layer, Reason::kFlagUnknown, "for an unknown flag");
+    if (any([](const TaskRule& rule) { return rule.has_args; }))
+      require_reason(layer, Reason::kArg, "for an argument");
+    if (!layer.env.empty()) require_reason(layer, Reason::kEnv, "for its environment");
+  }
+
+  void require_reason(const Ruleset& layer, Reason reason, std::string_view how) {
+    ++result_.items;
+    if (met_.contains(reason)) return;
+    result_.uncovered.push_back(
+        {layer.file, 0, concat({to_string(reason), ": no expectation is refused ", how})});
   }
 
   [[nodiscard]] bool is_used(const TaskRule& rule, const FlagRule& flag) const {
@@ -105,6 +130,7 @@ class Coverer {
   const Policy& policy_;
   Coverage result_;
   std::set<RuleKey> reached_;
+  std::set<Reason> met_;
   std::vector<std::pair<RuleKey, std::vector<std::string>>> allowed_;  // rule, canonical words
   std::vector<std::pair<RuleKey, std::string>> refused_;               // nearest rule, message
 };

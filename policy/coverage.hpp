@@ -2,7 +2,8 @@
 #pragma once
 
 // What the expectations of a policy reach: a rule that none of them reaches, or a bound that none
-// of them breaks, may say something else than its author thinks.
+// of them breaks, a reason to refuse that none of them meets, may say something else than its
+// author thinks.
 
 #include <cstddef>
 #include <cstdint>

@@ -143,7 +143,7 @@ void print(const policy::Coverage& result, const TestArguments& arguments, Conso
   }
   console.document(counted(result.tried.size(), "expectation") + ", all hold; " +
                    std::to_string(result.items - result.uncovered.size()) + " of " +
-                   std::to_string(result.items) + " rules, flags and bounds reached, " +
+                   std::to_string(result.items) + " rules, flags, bounds and reasons reached, " +
                    std::to_string(result.percent()) + " %");
 }
 
@@ -172,7 +172,7 @@ void define_test(CLI::App& verb, Invocation& invocation) {
       verb, invocation, "test", "Try the [[expect]] entries, and say what they do not reach",
       [&invocation, arguments](Console& console) { return test(invocation, *arguments, console); });
   sub->add_flag("--coverage", arguments->coverage,
-                "List the rules, flags and bounds that no expectation reaches");
+                "List the rules, flags, bounds and reasons that no expectation reaches");
   sub->add_option("--threshold", arguments->threshold,
                   "Fail when fewer per cent than this are reached")
       ->check(CLI::Range(0U, 100U));

@@ -8,6 +8,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kSecret = "(secret)";
+
 Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json rule_json(const policy::RuleRef& rule) {
@@ -34,7 +36,7 @@ Json part_json(const policy::Part& part) {
 Json environment_json(const std::vector<policy::EnvVariable>& environment) {
   Json object = Json::object();
   for (const policy::EnvVariable& variable : environment) {
-    object[variable.name] = variable.secret ? "(secret)" : variable.value;
+    object[variable.name] = variable.secret ? kSecret : variable.value;
   }
   return object;
 }
@@ -94,7 +96,125 @@ Json safeguards_json(const std::vector<policy::SafeguardState>& safeguards) {
   return list;
 }
 
+// The other way round. What is missing or of another type throws Json::exception.
+
+std::string text_of(const Json& value) {
+  return value.is_null() ? std::string() : value.get<std::string>();
+}
+
+using Words = std::vector<std::string>;
+
+Words words_of(const Json& value) { return value.get<Words>(); }
+
+policy::Verdict verdict_of(const Json& value) {
+  using policy::Verdict;
+  for (const Verdict verdict : {Verdict::kAllow, Verdict::kAsk}) {
+    if (value.get<std::string>() == to_string(verdict)) return verdict;
+  }
+  return Verdict::kDeny;
+}
+
+policy::Reason reason_of(const Json& value) {
+  using policy::Reason;
+  const std::string text = text_of(value);
+  const auto last = static_cast<int>(Reason::kPolicy);
+  for (int i = 0; i <= last; ++i) {
+    if (text == to_string(static_cast<Reason>(i))) return static_cast<Reason>(i);
+  }
+  return Reason::kNone;
+}
+
+policy::RuleRef rule_of(const Json& value) {
+  return {text_of(value.at("id")), text_of(value.at("file")), value.at("line").get<std::uint32_t>(),
+          text_of(value.at("layer"))};
+}
+
+std::vector<policy::RuleRef> rules_of(const Json& list) {
+  std::vector<policy::RuleRef> rules;
+  for (const Json& rule : list) rules.push_back(rule_of(rule));
+  return rules;
+}
+
+policy::Part part_of(const Json& json) {
+  policy::Part part;
+  part.task = text_of(json.at("task"));
+  part.verdict = verdict_of(json.at("decision"));
+  part.reason = reason_of(json.at("reason"));
+  part.message = text_of(json.at("message"));
+  part.because = text_of(json.at("because"));
+  part.instead = text_of(json.at("instead"));
+  part.rules = rules_of(json.at("rules"));
+  if (!json.at("near_miss").is_null()) part.near_miss = rule_of(json.at("near_miss"));
+  part.would_allow = text_of(json.at("would_allow"));
+  part.canonical = words_of(json.at("canonical"));
+  part.via = words_of(json.at("via"));
+  part.function = text_of(json.at("function"));
+  if (json.at("env").contains("MIX_ENV")) part.env = text_of(json["env"]["MIX_ENV"]);
+  return part;
+}
+
+policy::Confinement confinement_of(const Json& json) {
+  policy::Confinement confinement;
+  confinement.read = words_of(json.at("read"));
+  confinement.deny = words_of(json.at("deny"));
+  confinement.write = words_of(json.at("write"));
+  confinement.net = words_of(json.at("net"));
+  confinement.publish = words_of(json.at("publish"));
+  confinement.exec = words_of(json.at("exec"));
+  const Json& limits = json.at("limits");
+  confinement.limits.wall_ms = limits.value("wall_ms", std::uint64_t{0});
+  confinement.limits.cpu_ms = limits.value("cpu_ms", std::uint64_t{0});
+  confinement.limits.memory = limits.value("memory", std::uint64_t{0});
+  confinement.limits.processes = limits.value("processes", confinement.limits.processes);
+  confinement.limits.open_files = limits.value("open_files", confinement.limits.open_files);
+  confinement.limits.file_size = limits.value("file_size", std::uint64_t{0});
+  confinement.limits.output = limits.value("output", std::uint64_t{0});
+  if (json.at("mode") == "live") confinement.mode = policy::RunMode::kLive;
+  return confinement;
+}
+
+policy::SafeguardState safeguard_of(const Json& json) {
+  using State = policy::SafeguardState::State;
+  policy::SafeguardState safeguard{text_of(json.at("name")), State::kFailed,
+                                   text_of(json.at("why"))};
+  for (const State state : {State::kChecked, State::kSkipped}) {
+    if (json.at("state") == state_name(state)) safeguard.state = state;
+  }
+  return safeguard;
+}
+
+policy::Decision read_decision(const Json& json) {
+  policy::Decision decision;
+  decision.id = text_of(json.at("decision_id"));
+  decision.verdict = verdict_of(json.at("decision"));
+  decision.reason = reason_of(json.at("reason"));
+  decision.message = text_of(json.at("message"));
+  decision.because = text_of(json.at("because"));
+  decision.instead = text_of(json.at("instead"));
+  decision.rules = rules_of(json.at("rules"));
+  decision.canonical = words_of(json.at("canonical"));
+  for (const auto& [name, value] : json.at("env").items())
+    decision.environment.push_back({name, text_of(value), value == kSecret});
+  for (const Json& part : json.at("parts")) decision.parts.push_back(part_of(part));
+  decision.confinement = confinement_of(json.at("confinement"));
+  decision.snapshot.what = words_of(json.at("snapshot").at("what"));
+  if (json["snapshot"].at("on_failure") == "keep")
+    decision.snapshot.on_failure = policy::OnFailure::kKeep;
+  for (const Json& one : json.at("safeguards")) decision.safeguards.push_back(safeguard_of(one));
+  decision.policy.revision = text_of(json.at("policy").at("revision"));
+  decision.policy.layers = words_of(json["policy"].at("layers"));
+  return decision;
+}
+
 }  // namespace
+
+std::optional<policy::Decision> decision_from_json(const Json& json) {
+  try {
+    return read_decision(json);
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
 
 Json rules_json(const std::vector<policy::RuleRef>& rules) {
   Json list = Json::array();

@@ -5,6 +5,7 @@
 // print and that agents build against. Keys are never renamed or left out; new ones may come.
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "policy/decision.hpp"
@@ -18,6 +19,11 @@ struct DecisionMetrics {
 
 [[nodiscard]] nlohmann::ordered_json decision_json(const policy::Decision& decision,
                                                    const DecisionMetrics& metrics);
+
+// The decision that such an object tells of, as far as it tells it: not the single findings, nor
+// the values of secrets. Nothing when it is no such object.
+[[nodiscard]] std::optional<policy::Decision> decision_from_json(
+    const nlohmann::ordered_json& json);
 
 // [{"id":…,"file":…,"line":…,"layer":…}]
 [[nodiscard]] nlohmann::ordered_json rules_json(const std::vector<policy::RuleRef>& rules);

@@ -31,7 +31,13 @@ std::vector<std::string> uncovered(std::string expectations) {
 
 TEST_CASE("without expectations nothing is reached") {
   CHECK(uncovered("") ==
-        std::vector<std::string>{"rule \"migrate\": no expectation reaches it",
+        std::vector<std::string>{"E_ARG: no expectation is refused for an argument",
+                                 "E_FLAG_UNKNOWN: no expectation is refused for an "
+                                 "unknown flag",
+                                 "E_NO_RULE: no expectation is refused for want of a "
+                                 "rule",
+                                 "E_RULE: no expectation is refused by a rule",
+                                 "rule \"migrate\": no expectation reaches it",
                                  "rule \"migrate\": no expectation is let through with --quiet",
                                  "rule \"migrate\": no expectation is let through with --step",
                                  "rule \"migrate\": no expectation is refused for its --step",
@@ -48,6 +54,15 @@ TEST_CASE("each expectation reaches what it says") {
     is = "deny"
     [[expect]]
     run = ["mix", "ecto.drop"]
+    is = "deny"
+    [[expect]]
+    run = ["mix", "ecto.migrate", "now"]
+    is = "deny"
+    [[expect]]
+    run = ["mix", "ecto.migrate", "--bogus"]
+    is = "deny"
+    [[expect]]
+    run = ["mix", "something.else"]
     is = "deny"
   )")
             .empty());
