@@ -2,29 +2,52 @@
 #include "policy/grants.hpp"
 
 #include <algorithm>
-#include <map>
-#include <optional>
+#include <array>
+#include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace mixguard::policy {
 namespace {
 
 using Texts = std::vector<std::string>;
+using Views = std::vector<std::string_view>;  // of texts in the rules
 
-bool contains(const Texts& list, std::string_view text) {
+template <typename List>
+bool contains(const List& list, std::string_view text) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-void add_once(Texts& list, const Texts& more) {
-  for (const std::string& text : more) {
-    if (!contains(list, text)) list.push_back(text);
+template <typename List, typename More>
+void add_once(List& list, const More& more) {
+  list.reserve(list.size() + more.size());
+  for (const auto& text : more) {
+    if (!contains(list, text)) list.emplace_back(text);
   }
 }
 
-Texts intersect(const Texts& a, const Texts& b) {
-  Texts result;
-  for (const std::string& text : a) {
+template <typename List, typename Other>
+List intersect(const List& a, const Other& b) {
+  List result;
+  for (const auto& text : a) {
     if (contains(b, text)) result.push_back(text);
+  }
+  return result;
+}
+
+// The patterns of either list that the other one covers.
+template <typename List>
+List covered_globs(const List& a, const List& b) {
+  const auto is_covered = [](const List& outer, std::string_view inner) {
+    return std::any_of(outer.begin(), outer.end(),
+                       [&](std::string_view glob) { return glob_covers(glob, inner); });
+  };
+  List result;
+  for (const auto& glob : a) {
+    if (is_covered(b, glob)) result.push_back(glob);
+  }
+  for (const auto& glob : b) {
+    if (is_covered(a, glob) && !contains(result, glob)) result.push_back(glob);
   }
   return result;
 }
@@ -76,11 +99,12 @@ void narrow(std::vector<Safeguard>& safeguards, const Safeguard& other) {
 
 // What one layer's rules grant together.
 struct LayerGrant {
-  Texts write;
-  Texts net;
+  bool is_any = false;
+  Views write;
+  Views net;
 };
 
-void apply_ceiling(const std::vector<Ruleset>& layers, Layer layer, Texts& net) {
+void apply_ceiling(const std::vector<Ruleset>& layers, Layer layer, Views& net) {
   for (const Ruleset& ruleset : layers) {
     const bool is_above =
         ruleset.layer != Layer::kProject && (layer == Layer::kBuiltin || ruleset.layer < layer);
@@ -88,28 +112,34 @@ void apply_ceiling(const std::vector<Ruleset>& layers, Layer layer, Texts& net) 
   }
 }
 
-std::map<Layer, LayerGrant> by_layer(const std::vector<Ruleset>& layers, const Grants& grants) {
-  std::map<Layer, LayerGrant> result;
+using ByLayer = std::array<LayerGrant, static_cast<std::size_t>(Layer::kProject) + 1>;
+
+ByLayer by_layer(const std::vector<Ruleset>& layers, const Grants& grants) {
+  ByLayer result;
   for (const Grant* grant : grants) {
-    LayerGrant& layer = result[grant->layer];
+    LayerGrant& layer = result[static_cast<std::size_t>(grant->layer)];
+    layer.is_any = true;
     add_once(layer.write, grant->write);
     add_once(layer.net, grant->net);
   }
-  for (auto& [layer, grant] : result) apply_ceiling(layers, layer, grant.net);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (result[i].is_any) apply_ceiling(layers, static_cast<Layer>(i), result[i].net);
+  }
   return result;
 }
 
-LayerGrant intersection(const std::map<Layer, LayerGrant>& by_layer) {
-  std::optional<LayerGrant> result;
-  for (const auto& [layer, grant] : by_layer) {
-    if (!result) {
-      result = grant;
+LayerGrant intersection(ByLayer by_layer) {
+  LayerGrant result;
+  for (LayerGrant& grant : by_layer) {
+    if (!grant.is_any) continue;
+    if (!result.is_any) {
+      result = std::move(grant);
     } else {
-      result->write = intersect_globs(result->write, grant.write);
-      result->net = intersect(result->net, grant.net);
+      result.write = covered_globs(result.write, grant.write);
+      result.net = intersect(result.net, grant.net);
     }
   }
-  return result.value_or(LayerGrant{});
+  return result;
 }
 
 // Keeping what a failed command left takes the consent of every rule that remembers something.
@@ -143,29 +173,13 @@ bool glob_covers(std::string_view outer, std::string_view inner) {
   return component_covers(head(outer), head(inner)) && glob_covers(tail(outer), tail(inner));
 }
 
-std::vector<std::string> intersect_globs(const std::vector<std::string>& a,
-                                         const std::vector<std::string>& b) {
-  const auto is_covered = [](const Texts& outer, std::string_view inner) {
-    return std::any_of(outer.begin(), outer.end(),
-                       [&](const std::string& glob) { return glob_covers(glob, inner); });
-  };
-  Texts result;
-  for (const std::string& glob : a) {
-    if (is_covered(b, glob)) result.push_back(glob);
-  }
-  for (const std::string& glob : b) {
-    if (is_covered(a, glob) && !contains(result, glob)) result.push_back(glob);
-  }
-  return result;
-}
-
 Confinement common_confinement(const std::vector<Ruleset>& layers) {
   Confinement result;
   bool has_read = false;
   bool has_net = false;
   for (const Ruleset& layer : layers) {
     if (layer.has_read) {
-      result.read = has_read ? intersect_globs(result.read, layer.read) : layer.read;
+      result.read = has_read ? covered_globs(result.read, layer.read) : layer.read;
       has_read = true;
     }
     if (layer.has_net) {

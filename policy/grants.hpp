@@ -24,10 +24,6 @@ using Grants = std::vector<const Grant*>;
 // Whether every path that matches `inner` matches `outer`. Answers no where it cannot be sure.
 [[nodiscard]] bool glob_covers(std::string_view outer, std::string_view inner);
 
-// The patterns of either list that the other one covers.
-[[nodiscard]] std::vector<std::string> intersect_globs(const std::vector<std::string>& a,
-                                                       const std::vector<std::string>& b);
-
 // The part of a Confinement that no rule of a task or program changes: [fs], [net], [limits],
 // [safeguards] of all layers. ${root} is left as written.
 [[nodiscard]] Confinement common_confinement(const std::vector<Ruleset>& layers);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace mixguard::policy {
 namespace {
@@ -55,24 +56,50 @@ bool is_well_formed(char32_t code_point, std::size_t length) {
   return true;
 }
 
-// Optimal string alignment: edits, with a swap of neighbours counted once.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before_last(b.size() + 1);
-  std::vector<std::size_t> last(b.size() + 1);
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+constexpr std::size_t kLongestWord = 64;  // a longer one is near nothing
+
+// Optimal string alignment: edits, with a swap of neighbours counted once. Only as far as it
+// matters: more than `most` is told as `most` + 1. Neither word may be longer than kLongestWord.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most) {
+  using Row = std::array<std::uint8_t, kLongestWord + 1>;
+  const auto too_far = static_cast<std::uint8_t>(most + 1);
+  std::array<Row, 3> rows;
+  for (Row& row : rows) row.fill(too_far);
+  for (std::size_t j = 0; j <= std::min(most, b.size()); ++j)
+    rows[0][j] = static_cast<std::uint8_t>(j);
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substitution = last[j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U);
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, substitution});
+    const Row& last = rows[(i - 1) % 3];
+    const Row& before_last = rows[(i + 1) % 3];
+    Row& row = rows[i % 3];
+    // No cell further than `most` from the diagonal can count.
+    const std::size_t first = i > most ? i - most : 1;
+    const std::size_t end = std::min(b.size(), i + most);
+    row[first - 1] = i <= most ? static_cast<std::uint8_t>(i) : too_far;
+    std::uint8_t least = row[first - 1];
+    for (std::size_t j = first; j <= end; ++j) {
+      int cell = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      cell = std::min({cell, last[j] + 1, row[j - 1] + 1});
       const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (swapped) row[j] = std::min(row[j], before_last[j - 2] + 1);
+      if (swapped) cell = std::min(cell, before_last[j - 2] + 1);
+      row[j] = static_cast<std::uint8_t>(std::min(cell, static_cast<int>(too_far)));
+      least = std::min(least, row[j]);
     }
-    before_last.swap(last);
-    last.swap(row);
+    if (end < b.size()) row[end + 1] = too_far;
+    if (least == too_far) return too_far;
   }
-  return last[b.size()];
+  return rows[a.size() % 3][b.size()];
+}
+
+// The bytes of `text`, as bits.
+std::uint64_t byte_set(std::string_view text) {
+  std::uint64_t set = 0;
+  for (const char c : text) set |= std::uint64_t{1} << (static_cast<unsigned char>(c) % 64U);
+  return set;
+}
+
+// At least so many edits: each takes away or brings in one byte at most.
+std::size_t least_distance(std::uint64_t a, std::uint64_t b) {
+  return static_cast<std::size_t>(std::max(std::popcount(a & ~b), std::popcount(b & ~a)));
 }
 
 // At least four digits.
@@ -210,18 +237,20 @@ std::string comma_list(const std::vector<std::string>& items) {
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
-  const std::size_t furthest = word.size() <= 3 ? 1 : word.size() <= 8 ? 2 : 3;
-  std::size_t best = furthest + 1;
+  if (word.size() > kLongestWord) return {};
+  std::size_t furthest = word.size() <= 3 ? 1 : word.size() <= 8 ? 2 : 3;
+  const std::uint64_t bytes = byte_set(word);
   std::string_view found;
   for (const std::string_view candidate : candidates) {
     const std::size_t gap = candidate.size() > word.size() ? candidate.size() - word.size()
                                                            : word.size() - candidate.size();
-    if (gap > furthest) continue;
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best) {
-      best = distance;
-      found = candidate;
-    }
+    if (gap > furthest || candidate.size() > kLongestWord) continue;
+    if (least_distance(bytes, byte_set(candidate)) > furthest) continue;
+    const std::size_t distance = edit_distance(word, candidate, furthest);
+    if (distance > furthest) continue;
+    found = candidate;
+    if (distance == 0) break;
+    furthest = distance - 1;  // the first of the nearest
   }
   return std::string(found);
 }

@@ -17,29 +17,32 @@ namespace {
 using namespace mixguard::policy;
 using Clock = std::chrono::steady_clock;
 
-// Rules as people write them: a few flags, a path, a pattern; some for tasks that the catalogue
-// knows.
-std::string policy_text(unsigned rules) {
-  std::string text = "version = 1\n";
+constexpr unsigned kRulesInFile = 1'000;
+
+// Rules as people write them: a few flags, a path, a pattern; some for a task that the catalogue
+// knows. In as many files as it takes.
+std::vector<std::string> policy_texts(unsigned rules) {
+  std::vector<std::string> texts;
   for (unsigned i = 0; i < rules; ++i) {
+    if (i % kRulesInFile == 0) texts.emplace_back("version = 1\n");
     const std::string n = std::to_string(i);
-    text += "[[task]]\nid = \"rule" + n + "\"\nname = \"" +
-            (i % 10 == 0 ? "ecto.migrate" : "shop.task" + n) +
-            "\"\nenv = [\"dev\", \"test\"]\ndecision = \"allow\"\n"
-            "flags = { step = { type = \"int\", min = 1, max = 20, alias = \"n\" }, quiet = "
-            "\"bool\", only = { type = "
-            "\"string\", match = '[a-z_]{1,20}', max_len = 20 } }\n"
-            "args = [{ type = \"path\", under = \"${root}/test\", repeat = [0, 8] }]\nwrite = "
-            "[\"_build/**\"]\n";
+    texts.back() += "[[task]]\nid = \"rule" + n + "\"\nname = \"" +
+                    (i < 3 ? "ecto.migrate" : "shop.task" + n) + R"("
+env = ["dev", "test"]
+decision = "allow"
+flags = { step = { type = "int", min = 1, max = 20, alias = "n" }, quiet = "bool", only = { type = "string", match = '[a-z_]{1,20}', max_len = 20 } }
+args = [{ type = "path", under = "${root}/test", repeat = [0, 8] }]
+write = ["_build/**"]
+)";
   }
-  return text;
+  return texts;
 }
 
 std::vector<std::vector<std::string>> commands(unsigned rules) {
   const std::string last = "shop.task" + std::to_string(rules - 1);
   return {{"mix", "test"},
           {"mix", "compile", "--warnings-as-errors"},
-          {"mix", "shop.task1", "--step", "3", "--quiet", "test/a_test.exs"},
+          {"mix", "shop.task7", "--step", "3", "--quiet", "test/a_test.exs"},
           {"mix", last, "--only", "slow_ones"},
           {"mix", last, "--step", "21"},
           {"mix", "ecto.migrate", "-n", "2"},
@@ -48,10 +51,15 @@ std::vector<std::vector<std::string>> commands(unsigned rules) {
           {"mix", "does.not.exist"}};
 }
 
-Policy load(const std::string& text) {
-  auto rules = parse_ruleset(text, "bench.toml", Layer::kUser);
-  auto policy = rules ? Policy::build({std::move(*rules)}) : Policy::build({});
-  if (!rules || !policy) std::abort();
+Policy load(const std::vector<std::string>& texts) {
+  std::vector<Ruleset> layers;
+  for (const std::string& text : texts) {
+    auto rules = parse_ruleset(text, "bench.toml", Layer::kSystem);
+    if (!rules) std::abort();
+    layers.push_back(std::move(*rules));
+  }
+  auto policy = Policy::build(std::move(layers));
+  if (!policy) std::abort();
   return std::move(*policy);
 }
 
@@ -60,14 +68,14 @@ std::int64_t nanoseconds(Clock::duration time) {
 }
 
 void measure(unsigned rules) {
-  const std::string text = policy_text(rules);
+  const std::vector<std::string> texts = policy_texts(rules);
   std::vector<std::int64_t> loads;
   for (int i = 0; i < 9; ++i) {
     const auto start = Clock::now();
-    const Policy policy = load(text);
+    const Policy policy = load(texts);
     loads.push_back(nanoseconds(Clock::now() - start));
   }
-  const Policy policy = load(text);
+  const Policy policy = load(texts);
   Facts facts;
   facts.project_root = facts.cwd = "/home/u/shop";
   facts.environment = {"HOME=/home/u", "LANG=C.UTF-8", "TERM=xterm", "MIX_ENV=dev"};
