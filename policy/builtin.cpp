@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "policy/text.hpp"
+
 namespace mixguard::policy {
 namespace {
 
@@ -44,7 +46,7 @@ TaskRule base_rule(const catalog::Task& task, Verdict verdict) {
   rule.file = kBuiltinFile;
   rule.layer = Layer::kBuiltin;
   rule.verdict = verdict;
-  rule.because = task.because;
+  rule.because = concat({"it ", task.because});
   rule.instead = task.instead;
   rule.names = {std::string(task.name)};
   for (std::size_t i = 0; i < task.verdicts.size(); ++i) {

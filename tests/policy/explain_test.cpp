@@ -128,7 +128,7 @@ TEST_CASE("a refusal is one or two lines") {
   CHECK(refusal(judge(policy_of({}), "mix ecto.drop")) ==
         "mixguard: approval needed: rule \"ecto.drop\" asks before \"ecto.drop\" in dev [E_RULE, "
         "builtin:elixir]\n"
-        "          because drops the database of the environment\n");
+        "          because it drops the database of the environment\n");
   CHECK(refusal(judge(policy(), "mix ecto.migrate")).empty());
 }
 
