@@ -22,7 +22,7 @@ class Scanner {
       if (static_cast<unsigned char>(c) >= 0x80) return stray();
       if (c == '#') {
         skip(std::min(rest_.find('\n'), rest_.size()));
-      } else if (c == '"' || c == '\'') {
+      } else if ((c == '"' || c == '\'') && can_begin_string()) {
         if (!skip_string(c)) return std::nullopt;
       } else {
         skip(1);
@@ -41,7 +41,15 @@ class Scanner {
         ++column_;
       }
     }
-    rest_.remove_prefix(std::min(count, rest_.size()));
+    const std::size_t skipped = std::min(count, rest_.size());
+    if (skipped != 0) before_ = rest_[skipped - 1];
+    rest_.remove_prefix(skipped);
+  }
+
+  // Where a key or a value may begin. To toml++ a quote elsewhere (`2"α"`) is part of what stands
+  // before it.
+  [[nodiscard]] bool can_begin_string() const {
+    return std::string_view(" \t\r\n=,.[{").find(before_) != std::string_view::npos;
   }
 
   // Answers no when the string does not end, which the parser will say better.
@@ -76,6 +84,7 @@ class Scanner {
   }
 
   std::string_view rest_;
+  char before_ = '\n';
   std::uint32_t line_ = 1;
   std::uint32_t column_ = 1;
 };
