@@ -135,18 +135,24 @@ std::vector<policy::RuleRef> rules_of(const Json& list) {
   return rules;
 }
 
+// What a decision and each of its parts have in common.
+template <typename Judged>
+void read_judgement(const Json& json, Judged& judged) {
+  judged.verdict = verdict_of(json.at("decision"));
+  judged.reason = reason_of(json.at("reason"));
+  judged.message = text_of(json.at("message"));
+  judged.because = text_of(json.at("because"));
+  judged.instead = text_of(json.at("instead"));
+  judged.rules = rules_of(json.at("rules"));
+  judged.canonical = words_of(json.at("canonical"));
+}
+
 policy::Part part_of(const Json& json) {
   policy::Part part;
+  read_judgement(json, part);
   part.task = text_of(json.at("task"));
-  part.verdict = verdict_of(json.at("decision"));
-  part.reason = reason_of(json.at("reason"));
-  part.message = text_of(json.at("message"));
-  part.because = text_of(json.at("because"));
-  part.instead = text_of(json.at("instead"));
-  part.rules = rules_of(json.at("rules"));
   if (!json.at("near_miss").is_null()) part.near_miss = rule_of(json.at("near_miss"));
   part.would_allow = text_of(json.at("would_allow"));
-  part.canonical = words_of(json.at("canonical"));
   part.via = words_of(json.at("via"));
   part.function = text_of(json.at("function"));
   if (json.at("env").contains("MIX_ENV")) part.env = text_of(json["env"]["MIX_ENV"]);
@@ -186,13 +192,7 @@ policy::SafeguardState safeguard_of(const Json& json) {
 policy::Decision read_decision(const Json& json) {
   policy::Decision decision;
   decision.id = text_of(json.at("decision_id"));
-  decision.verdict = verdict_of(json.at("decision"));
-  decision.reason = reason_of(json.at("reason"));
-  decision.message = text_of(json.at("message"));
-  decision.because = text_of(json.at("because"));
-  decision.instead = text_of(json.at("instead"));
-  decision.rules = rules_of(json.at("rules"));
-  decision.canonical = words_of(json.at("canonical"));
+  read_judgement(json, decision);
   for (const auto& [name, value] : json.at("env").items())
     decision.environment.push_back({name, text_of(value), value == kSecret});
   for (const Json& part : json.at("parts")) decision.parts.push_back(part_of(part));
