@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -107,18 +106,12 @@ struct Entry {
 };
 
 // Nothing when it is not there, damaged or somebody else's.
-Result<std::optional<Entry>> load(const std::string& path) {
-  struct stat info{};
-  if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != ::geteuid() ||
-      (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return std::optional<Entry>();
-  }
-  const auto text = read_file(path);
-  if (!text) return propagate(text);
-  if (!*text) return std::optional<Entry>();
+std::optional<Entry> load(const std::string& path) {
+  const auto text = read_own_file(path);
+  if (!text || !*text) return std::nullopt;
   auto approval = parse(**text);
-  if (!approval) return std::optional<Entry>();
-  return std::optional(Entry{*unsealed(**text), std::move(*approval)});
+  if (!approval) return std::nullopt;
+  return Entry{*unsealed(**text), std::move(*approval)};
 }
 
 Result<void> forget(const std::string& path) {
@@ -136,10 +129,9 @@ Result<std::vector<Approval>> sweep(const std::string& directory) {
     if (!is_id(entry->d_name)) continue;
     const std::string path = join_path(directory, entry->d_name);
     auto loaded = load(path);
-    if (!loaded) return propagate(loaded);
-    if (!*loaded) continue;
-    if ((*loaded)->approval.expires > now()) {
-      kept.push_back(std::move((*loaded)->approval));
+    if (!loaded) continue;
+    if (loaded->approval.expires > now()) {
+      kept.push_back(std::move(loaded->approval));
     } else if (auto forgotten = forget(path); !forgotten) {
       return propagate(forgotten);
     }
@@ -149,9 +141,9 @@ Result<std::vector<Approval>> sweep(const std::string& directory) {
   return kept;
 }
 
-Result<std::optional<Entry>> load_current(const std::string& path) {
+std::optional<Entry> load_current(const std::string& path) {
   auto loaded = load(path);
-  if (loaded && *loaded && (*loaded)->approval.expires <= now()) loaded->reset();
+  if (loaded && loaded->approval.expires <= now()) loaded.reset();
   return loaded;
 }
 
@@ -188,8 +180,7 @@ Result<std::optional<Grant>> use_grant(const Json& binding) {
   const std::string digest = digest_of(binding);
   const std::string path = join_path(*where, id_of(binding));
   const auto loaded = load_current(path);
-  if (!loaded) return propagate(loaded);
-  if (!*loaded || (*loaded)->approval.digest != digest || !(*loaded)->approval.grant)
+  if (!loaded || loaded->approval.digest != digest || !loaded->approval.grant)
     return std::optional<Grant>();
   if (::unlink(path.c_str()) != 0) {
     if (errno == ENOENT) return std::optional<Grant>();
@@ -198,7 +189,7 @@ Result<std::optional<Grant>> use_grant(const Json& binding) {
   const sandbox::UniqueFd parent(::open(where->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!parent || ::fsync(parent.get()) != 0)
     return fail("fsync " + *where + ": " + std::strerror(errno), errno);
-  return (*loaded)->approval.grant;
+  return loaded->approval.grant;
 }
 
 Result<std::vector<Approval>> list_approvals() {
@@ -212,9 +203,8 @@ Result<std::optional<Approval>> find_approval(const std::string& id) {
   if (!where) return propagate(where);
   if (!is_id(id)) return std::optional<Approval>();
   auto loaded = load_current(join_path(*where, id));
-  if (!loaded) return propagate(loaded);
-  if (!*loaded || (*loaded)->approval.id != id) return std::optional<Approval>();
-  return std::optional(std::move((*loaded)->approval));
+  if (!loaded || loaded->approval.id != id) return std::optional<Approval>();
+  return std::optional(std::move(loaded->approval));
 }
 
 Result<Grant> grant(const std::string& id, std::chrono::seconds lasts) {
@@ -222,11 +212,10 @@ Result<Grant> grant(const std::string& id, std::chrono::seconds lasts) {
   if (!where) return propagate(where);
   const std::string path = join_path(*where, id);
   const auto loaded = load_current(path);
-  if (!loaded) return propagate(loaded);
-  if (!*loaded || (*loaded)->approval.id != id) return fail("there is no question " + id, ENOENT);
+  if (!loaded || loaded->approval.id != id) return fail("there is no question " + id, ENOENT);
   const std::int64_t at = now();
   const Grant given{at, at + lasts.count(), ::getuid()};
-  Json document = (*loaded)->document;
+  Json document = loaded->document;
   document["grant"] = {{"at", given.at}, {"until", given.until}, {"uid", given.uid}};
   if (auto written = write_file(path, sealed(document)); !written) return propagate(written);
   return given;

@@ -45,20 +45,6 @@ Result<std::vector<SourceFile>> system_files() {
   return files;
 }
 
-// The files above the project are obeyed without being asked for, so nobody else may be able to
-// write them.
-Result<void> require_ownership(const std::string& path) {
-  struct stat info{};
-  if (::stat(path.c_str(), &info) != 0) return {};
-  if (info.st_uid != 0 && info.st_uid != ::geteuid()) {
-    return fail(path + ": owned by uid " + std::to_string(info.st_uid) +
-                ", expected root or yourself");
-  }
-  if ((info.st_mode & 022) != 0)
-    return fail(path + ": writable by others, expected mode go-w (chmod go-w " + path + ")");
-  return {};
-}
-
 class Loader {
  public:
   tl::expected<LoadedPolicy, ConfigTrouble> load(const std::string& project_root,
@@ -82,7 +68,10 @@ class Loader {
 };
 
 std::optional<std::string> Loader::read(const SourceFile& file) {
-  Result<std::optional<std::string>> text = read_file(file.path);
+  // The files above the project are obeyed without being asked for, so nobody else may be able to
+  // write them.
+  Result<std::optional<std::string>> text =
+      file.layer == Layer::kProject ? read_file(file.path) : read_own_file(file.path);
   if (!text) {
     complain(text.error().message);
     return std::nullopt;
@@ -98,9 +87,6 @@ std::optional<Ruleset> Loader::parse(const SourceFile& file, std::string_view te
 }
 
 void Loader::add(const SourceFile& file, bool named) {
-  if (file.layer != Layer::kProject) {
-    if (auto owned = require_ownership(file.path); !owned) return complain(owned.error().message);
-  }
   const std::optional<std::string> text = read(file);
   if (!text) {
     if (named && trouble_.lines.empty()) complain(file.path + ": there is no such policy file");

@@ -72,15 +72,26 @@ std::string base_directory(const char* variable, const char* below_home) {
   return home && home->front() == '/' ? join_path(*home, below_home) + "/mixguard" : std::string();
 }
 
-}  // namespace
+Result<void> require_own(const struct stat& info, const std::string& path) {
+  if (info.st_uid != 0 && info.st_uid != ::geteuid()) {
+    return fail(path + ": owned by uid " + std::to_string(info.st_uid) +
+                ", expected root or yourself");
+  }
+  if ((info.st_mode & 022) != 0)
+    return fail(path + ": writable by others, expected mode go-w (chmod go-w " + path + ")");
+  return {};
+}
 
-Result<std::optional<std::string>> read_file(const std::string& path, std::size_t limit) {
+Result<std::optional<std::string>> read(const std::string& path, std::size_t limit, bool own) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::optional<std::string>();
   if (!file) return os_error("open " + path);
   struct stat info{};
   if (::fstat(file.get(), &info) != 0) return os_error("stat " + path);
   if (!S_ISREG(info.st_mode)) return fail(path + " is not a regular file", EINVAL);
+  if (own) {
+    if (auto owned = require_own(info, path); !owned) return propagate(owned);
+  }
   std::string content;
   for (char buffer[16384];;) {
     const ssize_t n = ::read(file.get(), buffer, sizeof(buffer));
@@ -91,6 +102,16 @@ Result<std::optional<std::string>> read_file(const std::string& path, std::size_
     if (content.size() > limit)
       return fail(path + " is larger than " + std::to_string(limit) + " bytes", EFBIG);
   }
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> read_file(const std::string& path, std::size_t limit) {
+  return read(path, limit, false);
+}
+
+Result<std::optional<std::string>> read_own_file(const std::string& path) {
+  return read(path, kMaxConfigFile, true);
 }
 
 Result<void> write_file(const std::string& path, std::string_view content) {

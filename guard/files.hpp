@@ -26,6 +26,10 @@ inline constexpr std::size_t kMaxConfigFile = 1U << 20;
 Result<std::optional<std::string>> read_file(const std::string& path,
                                              std::size_t limit = kMaxConfigFile);
 
+// The same for a file that is obeyed: an Error too when it belongs to somebody else than the caller
+// or root, or when others can write it. What is checked is what is read.
+Result<std::optional<std::string>> read_own_file(const std::string& path);
+
 // Replaces `path` with `content` atomically (temporary beside it, fsync, rename, fsync of the
 // directory), mode 0600. Missing parent directories are made with mode 0700.
 Result<void> write_file(const std::string& path, std::string_view content);

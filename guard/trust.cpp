@@ -28,7 +28,7 @@ Result<std::string> entry_of(const std::string& path) {
 Result<Trust> trust_of(const std::string& path, std::string_view content) {
   const Result<std::string> entry = entry_of(path);
   if (!entry) return Trust::kUnknown;  // nowhere to remember it: nothing can be trusted
-  const auto remembered = read_file(*entry);
+  const auto remembered = read_own_file(*entry);
   if (!remembered) return propagate(remembered);
   if (!*remembered) return Trust::kUnknown;
   return **remembered == content ? Trust::kTrusted : Trust::kChanged;

@@ -193,10 +193,6 @@ TEST_CASE("a damaged, changed or foreign file grants nothing") {
   SECTION("the end is missing") { REQUIRE(write_file(path, (*text)->substr(0, 200))); }
   SECTION("it is empty") { REQUIRE(write_file(path, "")); }
   SECTION("others may write it") { REQUIRE(::chmod(path.c_str(), 0622) == 0); }
-  SECTION("it is a link") {
-    fs::rename(path, path + ".real");
-    fs::create_symlink(path + ".real", path);
-  }
   SECTION("it is about another command") {
     Request other(world);
     other.options.argv.emplace_back("--quiet");
