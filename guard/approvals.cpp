@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include "guard/binding.hpp"
 #include "guard/files.hpp"
 #include "guard/snapshot/json_bytes.hpp"
+#include "guard/snapshot/store.hpp"
 #include "sandbox/sys/unique_fd.hpp"
 
 namespace mixguard::guard {
@@ -45,7 +47,7 @@ bool is_id(const std::string& text) {
 Json lineage_json(const std::vector<Process>& lineage) {
   Json list = Json::array();
   for (const Process& one : lineage)
-    list.push_back({one.pid, one.parent, one.session, one.terminal, one.started});
+    list.push_back({one.pid, one.parent, one.session, one.terminal, one.started, one.uid});
   return list;
 }
 
@@ -53,7 +55,8 @@ std::vector<Process> lineage_from(const Json& list) {
   std::vector<Process> lineage;
   for (const Json& one : list) {
     lineage.push_back({one.at(0).get<pid_t>(), one.at(1).get<pid_t>(), one.at(2).get<pid_t>(),
-                       one.at(3).get<int>(), one.at(4).get<std::uint64_t>()});
+                       one.at(3).get<int>(), one.at(4).get<std::uint64_t>(),
+                       one.at(5).get<uid_t>()});
   }
   return lineage;
 }
@@ -67,10 +70,16 @@ void read_binding(const Json& binding, Approval& approval) {
     approval.argv.push_back(bytes_from_json(word).value_or(""));
   approval.cwd = text_at(binding, "cwd");
   approval.project = text_at(binding, "project");
+  approval.mode = text_at(binding, "mode");
+  approval.is_dry_run = binding.at("dry_run").get<bool>();
   const Json& environment = binding.at("environment");
   if (environment.contains("MIX_ENV")) approval.mix_env = text_at(environment, "MIX_ENV");
-  if (!binding.at("files").is_null())
-    approval.files = binding["files"].at("count").get<std::size_t>();
+  for (const auto& [name, value] : environment.items()) {
+    const bool is_secret = value.is_object() && value.contains("sha256");
+    approval.environment.push_back(name + "=" +
+                                   (is_secret ? "(secret)" : bytes_from_json(value).value_or("")));
+  }
+  approval.files = binding.at("files").at("count").get<std::size_t>();
 }
 
 // The document carries its own digest (unsealed), and the question that of what it is about, so
@@ -88,6 +97,7 @@ std::optional<Approval> parse(const std::string& text) {
     approval.asked = document->at("asked").get<std::int64_t>();
     approval.expires = document->at("expires").get<std::int64_t>();
     approval.asker = lineage_from(document->at("asker"));
+    approval.pid_namespace = document->at("pid_namespace").get<std::uint64_t>();
     if (const Json& given = document->at("grant"); !given.is_null()) {
       approval.grant =
           Grant{given.at("at").get<std::int64_t>(), given.at("until").get<std::int64_t>(),
@@ -147,6 +157,20 @@ std::optional<Entry> load_current(const std::string& path) {
   return loaded;
 }
 
+// Questions make room for questions; what was granted stays.
+Result<void> make_room(const std::string& directory, const std::vector<Approval>& newest_first) {
+  std::size_t questions = 0;
+  for (const Approval& approval : newest_first) {
+    if (approval.grant || ++questions < kMost) continue;
+    if (auto gone = forget(join_path(directory, approval.id)); !gone) return gone;
+  }
+  return {};
+}
+
+bool is_grant_for(const std::optional<Entry>& entry, const std::string& digest) {
+  return entry && entry->approval.digest == digest && entry->approval.grant;
+}
+
 }  // namespace
 
 Result<Approval> ask(const Json& binding, const std::string& question) {
@@ -156,15 +180,14 @@ Result<Approval> ask(const Json& binding, const std::string& question) {
   if (!asker) return propagate(asker);
   auto others = sweep(*where);
   if (!others) return propagate(others);
-  for (std::size_t i = kMost - 1; i < others->size(); ++i) {
-    if (auto gone = forget(join_path(*where, (*others)[i].id)); !gone) return propagate(gone);
-  }
+  if (auto made = make_room(*where, *others); !made) return propagate(made);
   const std::int64_t asked = now();
   const Json document{{"binding", binding},
                       {"question", question},
                       {"asked", asked},
                       {"expires", asked + std::chrono::seconds(kQuestionLasts).count()},
                       {"asker", lineage_json(*asker)},
+                      {"pid_namespace", pid_namespace()},
                       {"grant", nullptr}};
   const std::string text = sealed(document);
   std::optional<Approval> approval = parse(text);
@@ -179,13 +202,20 @@ Result<std::optional<Grant>> use_grant(const Json& binding) {
   if (!where) return std::optional<Grant>();  // nowhere to keep one: there is none
   const std::string digest = digest_of(binding);
   const std::string path = join_path(*where, id_of(binding));
-  const auto loaded = load_current(path);
-  if (!loaded || loaded->approval.digest != digest || !loaded->approval.grant)
-    return std::optional<Grant>();
-  if (::unlink(path.c_str()) != 0) {
+  if (!is_grant_for(load_current(path), digest)) return std::optional<Grant>();
+  // Only what is ours alone is looked at again: by now the name may be another question's.
+  const std::string claimed = path + ".used-" + new_run_id();
+  if (::rename(path.c_str(), claimed.c_str()) != 0) {
     if (errno == ENOENT) return std::optional<Grant>();
     return fail("use the approval " + path + ": " + std::strerror(errno), errno);
   }
+  const auto loaded = load_current(claimed);
+  if (!is_grant_for(loaded, digest)) {
+    static_cast<void>(
+        ::renameat2(AT_FDCWD, claimed.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE));
+    return std::optional<Grant>();
+  }
+  if (auto forgotten = forget(claimed); !forgotten) return propagate(forgotten);
   const sandbox::UniqueFd parent(::open(where->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!parent || ::fsync(parent.get()) != 0)
     return fail("fsync " + *where + ": " + std::strerror(errno), errno);
@@ -207,12 +237,13 @@ Result<std::optional<Approval>> find_approval(const std::string& id) {
   return std::optional(std::move(loaded->approval));
 }
 
-Result<Grant> grant(const std::string& id, std::chrono::seconds lasts) {
+Result<Grant> grant(const Approval& question, std::chrono::seconds lasts) {
   const Result<std::string> where = directory();
   if (!where) return propagate(where);
-  const std::string path = join_path(*where, id);
+  const std::string path = join_path(*where, question.id);
   const auto loaded = load_current(path);
-  if (!loaded || loaded->approval.id != id) return fail("there is no question " + id, ENOENT);
+  if (!loaded || loaded->approval.digest != question.digest)
+    return fail("question " + question.id + " is gone, or about another command by now", ENOENT);
   const std::int64_t at = now();
   const Grant given{at, at + lasts.count(), ::getuid()};
   Json document = loaded->document;

@@ -35,10 +35,14 @@ struct Approval {
   std::string mix_env;
   std::string cwd;
   std::string project;
+  std::vector<std::string> environment;  // "NAME=value", secrets as "(secret)"
+  std::string mode;
+  bool is_dry_run = false;
   std::size_t files = 0;
   std::int64_t asked = 0;
   std::int64_t expires = 0;  // of the question, or of the grant once there is one
   std::vector<Process> asker;
+  std::uint64_t pid_namespace = 0;  // in which their pids mean something
   std::optional<Grant> grant;
 };
 
@@ -55,7 +59,8 @@ Result<std::vector<Approval>> list_approvals();
 // The one with that id; nothing when there is none or it has expired.
 Result<std::optional<Approval>> find_approval(const std::string& id);
 
-// Grants it to whoever asks the same again within `lasts`.
-Result<Grant> grant(const std::string& id, std::chrono::seconds lasts);
+// Grants it to whoever asks the same again within `lasts`. Fails when the question is not there any
+// more, or is about something else by now (ids are short; what counts is the digest).
+Result<Grant> grant(const Approval& question, std::chrono::seconds lasts);
 
 }  // namespace mixguard::guard

@@ -14,13 +14,16 @@
 namespace mixguard::guard {
 
 // {"argv","canonical","program","toolchain","home","cwd","project","environment","policy","mode",
-// "dry_run","files"}: the environment is what the command would get, secrets by their SHA-256.
-// Files are bound by content: mix.exs, mix.lock and what lies in `config` and in directories of
-// migrations, wherever in the project, and the paths named on the command line with all that lies
-// below them; not what is in _build, deps, node_modules, .git and mixguard's own store.
+// "dry_run","files"}: the environment
+// is what the command would get, secrets by their SHA-256. Files are bound by content: mix.exs,
+// mix.lock and what lies in `config` and in directories of migrations, wherever in the project but
+// for _build, deps, node_modules, .git and mixguard's own store; the paths named on the command
+// line with all that lies below them; the program of a plain command. Links count as what they lead
+// to. Not bound is what can only end the command sooner (--timeout, --strict).
 //
-// Fails when there is too much of it (4,096 files, 16 MiB each), when a named path lies outside of
-// the project, or when something cannot be read: then nobody can approve.
+// Fails when there is too much of it (4,096 files, 16 MiB each, 64 MiB in all), when a named path
+// or a linked directory lies outside of the project, or when something cannot be read: then nobody
+// can approve.
 Result<nlohmann::json> bind(const Judgement& judgement, const RequestOptions& options,
                             bool dry_run);
 

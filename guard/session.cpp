@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "guard/approvals.hpp"
 #include "guard/audit/log.hpp"
@@ -96,6 +97,7 @@ class Session {
       if (!grant) return internal(grant.error());
       if (*grant) {
         judgement_.approval = Judgement::Approval{id_of(*binding), (*grant)->uid};
+        granted_ = digest_of(*binding);
         return std::nullopt;
       }
     }
@@ -112,7 +114,7 @@ class Session {
 
   Trouble ask_here() {
     refuse(kExitApprovalNeeded);
-    if (!person_says_yes("Run " + policy::command_line(judgement_.decision.canonical)))
+    if (!person_says_yes("Run " + printable(policy::shell_line(judgement_.decision.canonical))))
       return kExitApprovalNeeded;
     judgement_.approval = Judgement::Approval{"", ::getuid()};
     return std::nullopt;
@@ -163,16 +165,41 @@ class Session {
       }
     }
     if (auto foreign = foreign_project()) return foreign;
+    if (auto exposed = exposed_directories()) return exposed;
     Result<Store> store = open_store_of(judgement_.project);
     if (!store) return internal(store.error());
     store_ = std::move(*store);
     Result<HeldStore> held = hold_and_recover(store_, console_);
     if (!held) return internal(held.error());
     lock_ = std::move(held->lock);
+    if (auto changed = changed_meanwhile()) return changed;
     Result<AuditLog> log = AuditLog::open(store_);
     if (!log) return internal(log.error());
     log_.emplace(std::move(*log));
     return std::nullopt;
+  }
+
+  // What a person trusted, granted and ruled must not lie where the command may write.
+  Trouble exposed_directories() {
+    if (!judgement_.project.found()) return std::nullopt;
+    for (const auto& [directory, variable] : {std::pair(state_directory(), "XDG_STATE_HOME"),
+                                              std::pair(config_directory(), "XDG_CONFIG_HOME")}) {
+      const std::string real = real_path(directory);
+      if (!is_within(real.empty() ? directory : real, judgement_.project.root)) continue;
+      console_.error(directory + " lies in the project, where the command could write it; set " +
+                     variable + " to a directory outside of it");
+      return kExitInternal;
+    }
+    return std::nullopt;
+  }
+
+  // Another guarded command may have committed while this one waited for the lock.
+  Trouble changed_meanwhile() {
+    if (!granted_) return std::nullopt;
+    const Result<nlohmann::json> now = bind(judgement_, options_.request, options_.dry_run);
+    if (now && digest_of(*now) == *granted_) return std::nullopt;
+    console_.error("what was approved has changed meanwhile; run the command again to ask again");
+    return kExitApprovalNeeded;
   }
 
   // Confined, root has no capabilities and cannot write what belongs to somebody else.
@@ -365,6 +392,7 @@ class Session {
   const RunOptions& options_;
   Console& console_;
   Judgement judgement_;
+  std::optional<std::string> granted_;  // digest of the binding whose grant was used
   Store store_;
   UniqueFd lock_;
   std::optional<AuditLog> log_;

@@ -113,6 +113,21 @@ std::string command_line(const std::vector<std::string>& words) {
   return line;
 }
 
+std::string shell_line(const std::vector<std::string>& words) {
+  constexpr std::string_view kSafe = "-_./:=@%+,";
+  std::string line;
+  for (const std::string& word : words) {
+    const bool is_plain = !word.empty() && std::all_of(word.begin(), word.end(), [&](char c) {
+      return is_lower(c) || is_upper(c) || is_digit(c) || kSafe.find(c) != kSafe.npos;
+    });
+    if (!line.empty()) line += ' ';
+    if (!is_plain) line += '\'';
+    for (const char c : word) line += c == '\'' ? "'\\''" : std::string(1, c);
+    if (!is_plain) line += '\'';
+  }
+  return line;
+}
+
 std::string place(std::string_view file, std::uint32_t line) {
   std::string text(file);
   if (line != 0) text += ":" + std::to_string(line);

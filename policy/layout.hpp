@@ -44,6 +44,9 @@ class Layout {
 // The words of a command line as a person would type them; what is not plain is quoted.
 [[nodiscard]] std::string command_line(const std::vector<std::string>& words);
 
+// The same as a shell takes it: whole, however long, and each word told from the next.
+[[nodiscard]] std::string shell_line(const std::vector<std::string>& words);
+
 // "file:line", or the file alone when there is no line.
 [[nodiscard]] std::string place(std::string_view file, std::uint32_t line);
 

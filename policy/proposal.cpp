@@ -33,17 +33,34 @@ bool names_secret(std::string_view word) {
   for (char& c : name) {
     if (is_upper(c)) c = static_cast<char>(c - 'A' + 'a');
   }
-  constexpr std::array kNames = {"passw",   "secret",  "token",  "credential",
-                                 "api-key", "api_key", "apikey", "private-key"};
+  constexpr std::array kNames = {"pass",   "pwd",  "secret", "token",   "cred", "key",
+                                 "bearer", "auth", "cookie", "session", "pin",  "otp"};
   return is_named && std::any_of(kNames.begin(), kNames.end(), [&](const char* part) {
            return name.find(part) != std::string::npos;
          });
 }
 
+// Such as keys and tokens are: one long run of letters and digits of several kinds.
+bool looks_random(std::string_view word) {
+  constexpr std::size_t kShortest = 16;
+  std::size_t run = 0;
+  bool has_digit = false;
+  bool has_letter = false;
+  for (const char c : word) {
+    const bool is_part = is_digit(c) || is_lower(c) || is_upper(c) || c == '_' || c == '-';
+    run = is_part ? run + 1 : 0;
+    has_digit = is_part && (has_digit || is_digit(c));
+    has_letter = is_part && (has_letter || is_lower(c) || is_upper(c));
+    if (run >= kShortest && has_digit && has_letter) return true;
+  }
+  return false;
+}
+
 bool may_hold_secret(const std::string& word) {
   const std::size_t scheme = word.find("://");
   const bool has_login = scheme != std::string::npos && word.find('@', scheme) != std::string::npos;
-  return has_login || word.find("(secret)") != std::string::npos || names_secret(word);
+  return has_login || word.find("(secret)") != std::string::npos || names_secret(word) ||
+         looks_random(word) || word.find("Bearer") != std::string::npos;
 }
 
 // A flag of the catalogue's whose value is Elixir code.
@@ -164,12 +181,22 @@ class Learner {
   }
 
   using Group = std::vector<const SeenPart*>;
-  using Key = std::tuple<std::string, std::string, std::set<std::string>>;
+  // Only what has the same flags is said in one rule: others would combine.
+  using Key = std::tuple<std::string, std::string, std::set<std::string>, Words>;
+
+  static Words flags_of(const Words& canonical) {
+    Words flags;
+    for (const std::string& word : canonical) {
+      if (word.starts_with('-')) flags.push_back(word.substr(0, word.find('=')));
+    }
+    return flags;
+  }
 
   std::map<Key, Group> grouped() const {
     std::map<Key, Group> groups;
     for (const SeenPart& seen : seen_)
-      groups[Key(seen.program, seen.call.task, seen.envs)].push_back(&seen);
+      groups[Key(seen.program, seen.call.task, seen.envs, flags_of(seen.canonical))].push_back(
+          &seen);
     return groups;
   }
 

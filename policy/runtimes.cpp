@@ -105,9 +105,11 @@ std::string release_note(const Words& argv) {
 }  // namespace
 
 std::optional<Runtime> read_runtime(const Words& argv, const Facts& facts) {
-  if (facts.program_is_release) return Runtime{release_note(argv), "", false, std::nullopt};
   const Known* known = find_known(last_component(argv.front()));
   if (known == nullptr) known = find_known(last_component(facts.program_path));
+  // Erlang's own installation has the shape of a release.
+  if (known == nullptr && facts.program_is_release)
+    return Runtime{release_note(argv), "", false, find_mix(argv)};
   if (known == nullptr) return std::nullopt;
   Runtime runtime;
   runtime.note = quoted(known->name) +

@@ -42,7 +42,7 @@ std::string duration_text(std::int64_t seconds) {
 
 std::string command_of(const Approval& approval) {
   const std::string env = approval.mix_env.empty() ? "" : "MIX_ENV=" + approval.mix_env + " ";
-  return printable(env + policy::command_line(approval.argv));
+  return printable(env + policy::shell_line(approval.argv));
 }
 
 Json approval_json(const Approval& approval) {
@@ -58,7 +58,15 @@ Json approval_json(const Approval& approval) {
 void describe(const Approval& approval, Console& console) {
   console.plain(approval.question);
   console.plain("  command:  " + command_of(approval));
-  console.plain("  where:    " + printable(approval.cwd));
+  console.plain("  where:    " + printable(approval.cwd) +
+                (approval.project == approval.cwd || approval.project.empty()
+                     ? ""
+                     : ", in the project " + printable(approval.project)));
+  console.plain("  how:      " + approval.mode +
+                (approval.is_dry_run ? ", a dry run: nothing is kept" : ""));
+  std::string environment;
+  for (const std::string& variable : approval.environment) environment += " " + variable;
+  console.plain("  with:    " + printable(environment));
   console.plain("  asked:    " +
                 duration_text(static_cast<std::int64_t>(std::time(nullptr)) - approval.asked) +
                 " ago, by process " + std::to_string(approval.asker.front().parent));
@@ -70,6 +78,8 @@ void describe(const Approval& approval, Console& console) {
 // The person's hand, and nobody else's. Empty when it is.
 std::string why_not_here(const Approval& approval) {
   if (!is_person_present()) return "there is nobody at a terminal to say yes";
+  if (approval.pid_namespace != pid_namespace())
+    return "the command was asked for in another container (pid namespace)";
   const auto own = lineage_of(::getpid());
   return own ? why_same_hand(approval.asker, *own) : own.error().message;
 }
@@ -97,7 +107,7 @@ int trouble(Console& console, const Error& error) {
 int give(const Approval& approval, std::chrono::seconds lasts, Console& console) {
   if (const auto recorded = record(approval, lasts); !recorded)
     return trouble(console, recorded.error());
-  if (const Result<Grant> given = grant(approval.id, lasts); !given)
+  if (const Result<Grant> given = grant(approval, lasts); !given)
     return trouble(console, given.error());
   if (console.json()) {
     const auto granted = find_approval(approval.id);

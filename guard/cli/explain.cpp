@@ -3,6 +3,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 
 #include "guard/audit/log.hpp"
 #include "guard/cli/judged.hpp"
@@ -13,6 +14,8 @@
 
 namespace mixguard::guard::cli {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 // As new_run_id() makes them; no program is called so.
 bool is_decision_id(const std::string& word) {
@@ -27,7 +30,8 @@ Result<std::optional<nlohmann::ordered_json>> find_decision(const AuditLog& log,
   if (!records) return propagate(records);
   for (auto line = records->rbegin(); line != records->rend(); ++line) {
     auto record = nlohmann::ordered_json::parse(line->json, nullptr, false);
-    if (record.is_object() && record.value("decision_id", "") == id)
+    const auto found = record.is_object() ? record.find("decision_id") : record.end();
+    if (record.is_object() && found != record.end() && *found == id)
       return std::optional(std::move(record));
   }
   return std::optional<nlohmann::ordered_json>();
@@ -48,8 +52,10 @@ int explain_recorded(const Invocation& invocation, const std::string& id, Consol
       console.document(dump_pretty(**record));
       return kExitOk;
     }
-    console.say("as recorded at " + (*record)->value("time", ""));
-    console.document(policy::explain(*decision, terminal_style()));
+    // A record may have come with the project: nothing of it reaches the terminal as it is.
+    console.say("as recorded at " + printable(dump((*record)->value("time", Json()))));
+    std::istringstream lines(policy::explain(*decision, {}));
+    for (std::string line; std::getline(lines, line);) console.document(printable(line));
     return kExitOk;
   });
 }

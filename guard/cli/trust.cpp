@@ -48,8 +48,13 @@ int trust(const std::string& path, Console& console) {
     for (const policy::PolicyError& error : parsed.error()) console.error(error.to_string());
     return kExitPolicyInvalid;
   }
-  if (const auto changes = changes_since_trust(path); changes && !console.json())
-    console.listing(*changes);
+  const auto changes = changes_since_trust(path);
+  if (!changes) {
+    console.error("what changed cannot be shown (" + changes.error().message +
+                  "); when you have read the whole file: mixguard untrust, then trust it again");
+    return kExitInternal;
+  }
+  if (!console.json()) console.listing(*changes);
   if (const auto remembered = remember_trust(path, **content); !remembered) {
     console.error(remembered.error().message);
     return kExitInternal;

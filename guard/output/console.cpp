@@ -15,6 +15,7 @@
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
 #include "guard/output/decision_json.hpp"
+#include "policy/text.hpp"
 
 namespace mixguard::guard {
 namespace {
@@ -98,10 +99,16 @@ std::string printable(std::string_view text) {
     if (length == 0) {
       result += byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : fmt::format("\\x{:02x}", byte);
       text.remove_prefix(1);
+      continue;
+    }
+    std::string_view rest = text.substr(0, length);
+    const auto code_point = policy::take_code_point(rest);
+    if (code_point && policy::is_invisible(*code_point)) {
+      result += policy::code_point_name(*code_point);
     } else {
       result.append(text.substr(0, length));
-      text.remove_prefix(length);
     }
+    text.remove_prefix(length);
   }
   return result;
 }

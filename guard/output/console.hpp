@@ -40,7 +40,8 @@ class Console {
   std::vector<std::string> errors_;
 };
 
-// `text` with control characters and broken UTF-8 escaped (\n, \x1b): names come from the disk and
+// `text` with control characters and broken UTF-8 escaped (\n, \x1b), and what cannot be seen named
+// (U+202E): names come from the disk and
 // must not drive the terminal.
 [[nodiscard]] std::string printable(std::string_view text);
 

@@ -59,7 +59,7 @@ TEST_CASE("a grant lets exactly one run of what was asked through") {
   CHECK(question->argv == std::vector<std::string>{"mix", "ecto.reset"});
   CHECK(question->mix_env == "dev");
   CHECK_FALSE(is_used(binding));
-  REQUIRE(grant(question->id, seconds(60)));
+  REQUIRE(grant(*question, seconds(60)));
   CHECK(is_used(binding));
   CHECK_FALSE(is_used(binding));
   CHECK(list_approvals()->empty());
@@ -103,6 +103,21 @@ TEST_CASE("whatever decides what the command does changes the binding") {
   }
   SECTION("the script that is named") { world.write("project/scripts/seed.exs", "2"); }
   SECTION("that there is one") { fs::remove(script); }
+  SECTION("a linked directory of configuration") {
+    world.write("project/elsewhere/dev.exs", "1");
+    fs::remove_all(world.root + "/project/config");
+    fs::create_symlink("elsewhere", world.root + "/project/config");
+    const std::string linked = digest_of(request.binding());
+    world.write("project/elsewhere/dev.exs", "2");
+    CHECK(digest_of(request.binding()) != linked);
+  }
+  SECTION("the program") {
+    world.write("tool", "1");
+    request.judgement.decision.program = world.root + "/tool";
+    const std::string first = digest_of(request.binding());
+    world.write("tool", "2");
+    CHECK(digest_of(request.binding()) != first);
+  }
   SECTION("a link in place of a file") {
     fs::remove(world.root + "/project/config/dev.exs");
     fs::create_symlink("../scripts/seed.exs", world.root + "/project/config/dev.exs");
@@ -150,7 +165,7 @@ TEST_CASE("of many runs at once one gets the grant") {
   REQUIRE(question);
   for (int round = 0; round < 50; ++round) {
     REQUIRE(ask(binding, ""));
-    REQUIRE(grant(question->id, seconds(60)));
+    REQUIRE(grant(*question, seconds(60)));
     std::array<bool, 4> got{};
     std::vector<std::thread> threads;
     threads.reserve(got.size());
@@ -165,12 +180,33 @@ TEST_CASE("of many runs at once one gets the grant") {
   }
 }
 
+TEST_CASE("what is granted is what was shown, whatever has the same id by now") {
+  const World world;
+  const auto question = ask(Request(world).binding(), "");
+  REQUIRE(question);
+  Approval shown = *question;
+  shown.digest.back() = shown.digest.back() == '0' ? '1' : '0';
+  CHECK_FALSE(grant(shown, seconds(60)));
+}
+
+TEST_CASE("questions do not push a grant out") {
+  const World world;
+  Request request(world);
+  const auto binding = request.binding();
+  REQUIRE(grant(*ask(binding, ""), seconds(60)));
+  for (int i = 0; i < 70; ++i) {
+    request.options.argv[1] = "task" + std::to_string(i);
+    REQUIRE(ask(request.binding(), ""));
+  }
+  CHECK(is_used(binding));
+}
+
 TEST_CASE("a grant that has expired is none") {
   const World world;
   const auto binding = Request(world).binding();
   const auto question = ask(binding, "");
   REQUIRE(question);
-  REQUIRE(grant(question->id, seconds(0)));
+  REQUIRE(grant(*question, seconds(0)));
   CHECK_FALSE(is_used(binding));
   CHECK_FALSE(find_approval(question->id)->has_value());
   CHECK(list_approvals()->empty());
@@ -181,7 +217,7 @@ TEST_CASE("a damaged, changed or foreign file grants nothing") {
   const auto binding = Request(world).binding();
   const auto question = ask(binding, "");
   REQUIRE(question);
-  REQUIRE(grant(question->id, seconds(60)));
+  REQUIRE(grant(*question, seconds(60)));
   const std::string path = world.root + "/state/mixguard/approvals/" + question->id;
   const auto text = read_file(path);
   REQUIRE((text && *text));
@@ -197,7 +233,7 @@ TEST_CASE("a damaged, changed or foreign file grants nothing") {
     Request other(world);
     other.options.argv.emplace_back("--quiet");
     const auto moved = ask(other.binding(), "");
-    REQUIRE(grant(moved->id, seconds(60)));
+    REQUIRE(grant(*moved, seconds(60)));
     fs::rename(world.root + "/state/mixguard/approvals/" + moved->id, path);
   }
   CHECK_FALSE(is_used(binding));

@@ -147,12 +147,23 @@ TEST_CASE("a single value is not widened") {
 
 TEST_CASE("words of an unknown task become a list, and its arguments stay where they were") {
   const auto from = source();
-  const std::vector<std::string> seen = {"mix shop.sync eu --dry", "mix shop.sync us"};
+  const std::vector<std::string> seen = {"mix shop.sync eu --dry", "mix shop.sync us --dry"};
   const Proposal proposal = only(from, denials(from, seen));
   check_allows(from, proposal, seen);
   check_refuses(
       from, proposal,
       {"mix shop.sync cn", "mix shop.sync", "mix shop.sync eu us", "mix shop.sync --wet"});
+}
+
+TEST_CASE("commands with different flags do not combine") {
+  const auto from = source();
+  const Learned learned =
+      learn(from, denials(from, {"mix shop.push --one a", "mix shop.push --two b"}));
+  REQUIRE(learned.proposals.size() == 2);
+  const Policy policy = build(from, {learned.proposals[0].toml, learned.proposals[1].toml});
+  CHECK(outcome(policy, "mix shop.push --one a", {{"MIX_ENV", "dev"}}) == "allow");
+  CHECK(outcome(policy, "mix shop.push --one b", {{"MIX_ENV", "dev"}}) != "allow");
+  CHECK(outcome(policy, "mix shop.push --one a --two b", {{"MIX_ENV", "dev"}}) != "allow");
 }
 
 TEST_CASE("an argument that was sometimes left out may be left out") {
@@ -276,6 +287,8 @@ TEST_CASE("what no rule is for is counted by its reason") {
   CHECK(why(words("mix run -e System.halt")) == "code or database");
   CHECK(why(words("mix shop.sync --token abc")) == "secret among the words");
   CHECK(why(words("mix shop.sync --api-key=abc")) == "secret among the words");
+  CHECK(why(words("mix shop.sync --pwd hunter2")) == "secret among the words");
+  CHECK(why(words("mix shop.sync ghp_0123456789abcdefghij")) == "secret among the words");
   CHECK(why(words("mix shop.sync ecto://u:p@localhost/db")) == "secret among the words");
   CHECK(why(words("mix shop.sync (secret)")) != "");
   CHECK(why(words("mix ledger.simulate --seconds 1 --seconds 2")) == "repeated flag");

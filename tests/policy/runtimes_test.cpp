@@ -59,6 +59,13 @@ TEST_CASE("a rule for a command lets the rest through") {
                     "/usr/bin/rebar3")) == "allow");
 }
 
+TEST_CASE("Erlang's own installation is no release") {
+  const Words argv = words("erl -s elixir start_cli -extra /usr/bin/mix ecto.drop");
+  const std::string path = "/usr/lib/erlang/bin/erl";
+  CHECK(outcome(run(lenient(path, "erl"), argv, path, true)) == "deny E_LAUNCHER");
+  CHECK(run(builtin(), words("erl"), path, true).message.find("release") == std::string::npos);
+}
+
 TEST_CASE("another name for mix is not mix") {
   const Decision decision =
       run(lenient("/usr/bin/mix", "mixx"), words("mixx ecto.drop"), "/usr/bin/mix");
