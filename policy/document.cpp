@@ -93,7 +93,9 @@ tl::expected<Node, PolicyError> parse_document(std::string_view text, std::strin
   if (const auto stray = find_stray_character(text)) {
     return tl::unexpected(
         PolicyError{std::string(file), stray->line, stray->column,
-                    code_point_name(stray->code_point) + " outside of strings and comments"});
+                    stray->code_point < 0x80
+                        ? "a quote in the middle of a value or key"
+                        : code_point_name(stray->code_point) + " outside of strings and comments"});
   }
   const toml::parse_result result = toml::parse(text);
   if (!result) {

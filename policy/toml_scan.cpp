@@ -2,6 +2,7 @@
 #include "policy/toml_scan.hpp"
 
 #include <algorithm>
+#include <string>
 
 #include "policy/text.hpp"
 
@@ -22,9 +23,11 @@ class Scanner {
       if (static_cast<unsigned char>(c) >= 0x80) return stray();
       if (c == '#') {
         skip(std::min(rest_.find('\n'), rest_.size()));
-      } else if ((c == '"' || c == '\'') && can_begin_string()) {
+      } else if (c == '"' || c == '\'') {
+        if (!can_begin_string()) return stray();
         if (!skip_string(c)) return std::nullopt;
       } else {
+        follow(c);
         skip(1);
       }
     }
@@ -46,10 +49,28 @@ class Scanner {
     rest_.remove_prefix(skipped);
   }
 
+  // Keeps track of whether a key or a value stands here.
+  void follow(char c) {
+    if (c == '\n' && open_.empty()) {
+      in_value_ = false;
+    } else if (c == '=') {
+      in_value_ = true;
+    } else if (in_value_ && (c == '[' || c == '{')) {
+      open_ += c;
+      in_value_ = c == '[';
+    } else if (c == ',' && !open_.empty()) {
+      in_value_ = open_.back() == '[';
+    } else if ((c == ']' || c == '}') && !open_.empty()) {
+      open_.pop_back();
+      in_value_ = true;
+    }
+  }
+
   // Where a key or a value may begin. To toml++ a quote elsewhere (`2"α"`) is part of what stands
   // before it.
   [[nodiscard]] bool can_begin_string() const {
-    return std::string_view(" \t\r\n=,.[{").find(before_) != std::string_view::npos;
+    if (before_ == '.') return !in_value_;
+    return std::string_view(" \t\r\n=,[{").find(before_) != std::string_view::npos;
   }
 
   // Answers no when the string does not end, which the parser will say better.
@@ -85,6 +106,8 @@ class Scanner {
 
   std::string_view rest_;
   char before_ = '\n';
+  bool in_value_ = false;
+  std::string open_;  // brackets of the value so far
   std::uint32_t line_ = 1;
   std::uint32_t column_ = 1;
 };

@@ -16,8 +16,8 @@ struct StrayCharacter {
   char32_t code_point = 0;  // U+FFFD when it is not well-formed UTF-8
 };
 
-// The first character outside of strings and comments that is not ASCII, if there is one before the
-// first mistake of syntax in a string.
+// The first character outside of strings and comments that is not ASCII, or a quote where no string
+// can begin, if there is one before the first mistake of syntax in a string.
 [[nodiscard]] std::optional<StrayCharacter> find_stray_character(std::string_view text);
 
 }  // namespace mixguard::policy
