@@ -91,11 +91,10 @@ tl::expected<Node, PolicyError> parse_document(std::string_view text, std::strin
     return tl::unexpected(PolicyError{std::string(file), 1, 1, "more than 1 MiB of text"});
   }
   if (const auto stray = find_stray_character(text)) {
-    return tl::unexpected(
-        PolicyError{std::string(file), stray->line, stray->column,
-                    stray->code_point < 0x80
-                        ? "a quote in the middle of a value or key"
-                        : code_point_name(stray->code_point) + " outside of strings and comments"});
+    const bool is_quote = stray->code_point < 0x80;
+    const std::string what = is_quote ? "a quote" : code_point_name(stray->code_point);
+    return tl::unexpected(PolicyError{std::string(file), stray->line, stray->column,
+                                      concat({what, " ", stray->where})});
   }
   const toml::parse_result result = toml::parse(text);
   if (!result) {

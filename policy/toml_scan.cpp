@@ -20,12 +20,12 @@ class Scanner {
   std::optional<StrayCharacter> scan() {
     while (!rest_.empty()) {
       const char c = rest_.front();
-      if (static_cast<unsigned char>(c) >= 0x80) return stray();
+      if (static_cast<unsigned char>(c) >= 0x80) return stray("outside of strings and comments");
       if (c == '#') {
         skip(std::min(rest_.find('\n'), rest_.size()));
       } else if (c == '"' || c == '\'') {
-        if (!can_begin_string()) return stray();
-        if (!skip_string(c)) return std::nullopt;
+        if (!can_begin_string()) return stray("in the middle of a value or key");
+        if (!skip_string(c)) return escaped_;
       } else {
         follow(c);
         skip(1);
@@ -73,7 +73,8 @@ class Scanner {
     return std::string_view(" \t\r\n=,[{").find(before_) != std::string_view::npos;
   }
 
-  // Answers no when the string does not end, which the parser will say better.
+  // Answers no when the string does not end, which the parser will say better, and at what TOML
+  // knows no escape for.
   bool skip_string(char quote) {
     const bool is_long = rest_.starts_with(quote == '"' ? "\"\"\"" : "'''");
     const std::size_t length = is_long ? 3 : 1;
@@ -82,7 +83,12 @@ class Scanner {
       const char c = rest_.front();
       if (c == '\n' && !is_long) return false;
       if (c == '\\' && quote == '"') {
-        skip(2);
+        skip(1);
+        if (!rest_.empty() && static_cast<unsigned char>(rest_.front()) >= 0x80) {
+          escaped_ = stray("after a backslash");
+          return false;
+        }
+        skip(1);
       } else if (c != quote) {
         skip(1);
       } else if (close(quote, length)) {
@@ -99,12 +105,13 @@ class Scanner {
     return run >= length;
   }
 
-  [[nodiscard]] StrayCharacter stray() const {
+  [[nodiscard]] StrayCharacter stray(std::string_view where) const {
     std::string_view rest = rest_;
-    return {line_, column_, take_code_point(rest).value_or(0xFFFD)};
+    return {line_, column_, take_code_point(rest).value_or(0xFFFD), where};
   }
 
   std::string_view rest_;
+  std::optional<StrayCharacter> escaped_;
   char before_ = '\n';
   bool in_value_ = false;
   std::string open_;  // brackets of the value so far

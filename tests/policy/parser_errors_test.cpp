@@ -244,6 +244,8 @@ TEST_CASE("letters are told from strings as TOML tells them") {
         "2:12: U+02CF outside of strings and comments\n");
   CHECK(complaints("version = 1\nname = 2\"\u03b1iB\"\n") ==
         "2:9: a quote in the middle of a value or key\n");
+  CHECK(complaints("version = 1\nname = \"\"\"\\\ufebf2\"\"\"\n") ==
+        "2:12: U+FEBF after a backslash\n");
   CHECK(complaints("version = 1\nname = 1.\"\u03b1\"\n") ==
         "2:10: a quote in the middle of a value or key\n");
   CHECK(complaints("version = 1\n[env]\n\"A\".\"B\"={enum=['\u03b1',\"\u03b1\"]}\n")
