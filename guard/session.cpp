@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "guard/approvals.hpp"
 #include "guard/audit/log.hpp"
@@ -165,7 +164,7 @@ class Session {
       }
     }
     if (auto foreign = foreign_project()) return foreign;
-    if (auto exposed = exposed_directories()) return exposed;
+    if (auto exposed = exposed_state()) return exposed;
     Result<Store> store = open_store_of(judgement_.project);
     if (!store) return internal(store.error());
     store_ = std::move(*store);
@@ -179,18 +178,18 @@ class Session {
     return std::nullopt;
   }
 
-  // What a person trusted, granted and ruled must not lie where the command may write.
-  Trouble exposed_directories() {
-    if (!judgement_.project.found()) return std::nullopt;
-    for (const auto& [directory, variable] : {std::pair(state_directory(), "XDG_STATE_HOME"),
-                                              std::pair(config_directory(), "XDG_CONFIG_HOME")}) {
-      const std::string real = real_path(directory);
-      if (!is_within(real.empty() ? directory : real, judgement_.project.root)) continue;
-      console_.error(directory + " lies in the project, where the command could write it; set " +
-                     variable + " to a directory outside of it");
-      return kExitInternal;
+  // What a person trusted and granted must not lie where the command may write.
+  Trouble exposed_state() {
+    const std::string directory = state_directory();
+    const std::string real = real_path(directory);
+    if (!judgement_.project.found() ||
+        !is_within(real.empty() ? directory : real, judgement_.project.root)) {
+      return std::nullopt;
     }
-    return std::nullopt;
+    console_.error(directory +
+                   " lies in the project, where the command could write it; set XDG_STATE_HOME to "
+                   "a directory outside of it");
+    return kExitInternal;
   }
 
   // Another guarded command may have committed while this one waited for the lock.
