@@ -2,8 +2,10 @@
 #include "guard/learn.hpp"
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "guard/files.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
@@ -52,6 +54,7 @@ TEST_CASE("the same command refused twice is one denial, in another environment 
   record.append("decided", denied({"mix", "a.b"}, "dev", root));
   record.append("begun", denied({"mix", "c.d"}, "dev", root));
   record.append("decided", denied({"mix", "a.b"}, "test", root));
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));  // a record's time has milliseconds
   record.append("decided", denied({"mix", "a.b"}, "dev", root));
   const auto denials = record.read();
   REQUIRE(denials);
