@@ -444,6 +444,14 @@ void kill_descendants() noexcept {
   }
 }
 
+bool receive(int control, Order& order) noexcept {
+  ssize_t n = 0;
+  do {
+    n = ::recv(control, &order, sizeof(order), 0);
+  } while (n < 0 && errno == EINTR);
+  return n == static_cast<ssize_t>(sizeof(order));
+}
+
 void Child::init(pid_t command) const noexcept {
   // Nothing of the host is kept: init outlives the payload's start and must not be worth attacking.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -460,9 +468,9 @@ void Child::init(pid_t command) const noexcept {
   for (;;) {
     if (::poll(events.data(), events.size(), -1) < 0 && errno != EINTR) break;
     if (events[0].revents != 0) {
-      unsigned char signal = 0;
-      if (::read(plan.control_fd, &signal, 1) != 1) break;  // the supervisor is gone
-      ::kill(command, signal);
+      Order order;
+      if (!receive(plan.control_fd, order)) break;  // the supervisor is gone
+      ::kill(command, order.signal);
     }
     if (events[1].revents == 0) continue;
     signalfd_siginfo info{};
@@ -502,12 +510,8 @@ void child_main(const ChildPlan& plan) noexcept {
   struct sigaction reset{};
   reset.sa_handler = SIG_DFL;
   ::sigaction(SIGCHLD, &reset, nullptr);  // ignored, children would vanish without a status
-  unsigned char go = 0;
-  ssize_t n = 0;
-  do {
-    n = ::read(plan.control_fd, &go, 1);
-  } while (n < 0 && errno == EINTR);
-  if (n != 1) ::_exit(125);  // the parent died, or gave up and knows why
+  Order go;
+  if (!receive(plan.control_fd, go)) ::_exit(125);  // the parent died, or gave up and knows why
 
   if (plan.namespaces) {
     child.become_private();

@@ -117,11 +117,18 @@ struct ChildPlan {
   char* const* argv = nullptr;
   char* const* envp = nullptr;
 
-  int control_fd = -1;  // a stream socket: one byte "go", then one byte a signal; end of file means
-                        // the parent died
+  int control_fd = -1;  // a SOCK_SEQPACKET socket: Orders in, Handovers out; end of file means the
+                        // parent died
   int parent_control_fd = -1;  // the parent's end, closed first thing
   int report_fd = -1;          // a pipe for Reports
   int parent_report_fd = -1;
+};
+
+// What the supervisor tells init over the control socket, one message each.
+struct Order {
+  enum class Kind : std::uint8_t { kGo = 1, kSignal = 2 };
+  Kind kind = Kind::kGo;
+  std::uint8_t signal = 0;  // kSignal: for the command
 };
 
 // What the child writes to report_fd: at most one kFailed or one kEnded, smaller than PIPE_BUF and

@@ -24,8 +24,8 @@ struct Command {
   std::vector<std::string> argv;         // argv[0] included
   std::vector<std::string> environment;  // "NAME=value"; nothing else is inherited
   std::string cwd;                       // absolute, as seen inside
-  // Work of the caller's own to do while the command runs; it has to stop soon after over() is
-  // true. May be empty.
+  // Work of the caller's own to do while the command runs. It has to call over() every few
+  // milliseconds, which serves the command, and to stop soon after that is true. May be empty.
   std::function<void(const std::function<bool()>& over)> meanwhile;
 };
 

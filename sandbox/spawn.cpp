@@ -2,9 +2,9 @@
 #include "sandbox/spawn.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -16,6 +16,7 @@
 #include <cstring>
 #include <optional>
 
+#include "sandbox/event_loop.hpp"
 #include "sandbox/namespaces.hpp"
 #include "sandbox/sys/unique_fd.hpp"
 
@@ -71,7 +72,7 @@ struct Channels {
 Result<Channels> make_channels() {
   Channels channels;
   std::array<int, 2> pair{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) {
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
     return tl::unexpected(from_errno("socketpair for the sandbox's control channel"));
   }
   channels.control.reset(pair[0]);
@@ -97,47 +98,37 @@ long clone_child(std::uint64_t flags, int* pidfd) {
 
 class Supervision {
  public:
-  Supervision(Channels channels, UniqueFd pidfd, UniqueFd signals, const SpawnOptions& options)
-      : channels_(std::move(channels)),
+  Supervision(EventLoop loop, Channels channels, UniqueFd pidfd, UniqueFd signals,
+              const SpawnOptions& options)
+      : loop_(std::move(loop)),
+        channels_(std::move(channels)),
         pidfd_(std::move(pidfd)),
         signals_(std::move(signals)),
         options_(options),
         started_(Clock::now()) {}
 
-  bool let_go() const {
-    const unsigned char go = 1;
-    return ::send(channels_.control.get(), &go, 1, MSG_NOSIGNAL) == 1;
+  // The supervisor's part of the run: whoever wants to serve it watches here.
+  Result<void> listen() {
+    if (auto watched =
+            loop_.watch(channels_.report.get(), EPOLLIN, [this](auto) { read_report(); });
+        !watched) {
+      return watched;
+    }
+    return loop_.watch(signals_.get(), EPOLLIN, [this](auto) { pass_signals_on(); });
   }
 
-  using Events = std::array<pollfd, 2>;  // the child's report, a signal of ours
-  Events watched() const {
-    return {pollfd{channels_.report.get(), POLLIN, 0}, pollfd{signals_.get(), POLLIN, 0}};
-  }
+  bool let_go() const { return order({Order::Kind::kGo}); }
 
-  // The command has ended or has to be ended, or a signal has to be passed on.
-  bool over() const {
-    if (deadline() && Clock::now() >= *deadline()) return true;
-    Events events = watched();
-    return ::poll(events.data(), events.size(), 0) > 0;
+  // Serves what is due; true when the run is over and whoever holds the supervisor up must let go.
+  bool over() {
+    turn(0);
+    return ended_;
   }
 
   Result<Outcome> wait() {
-    std::optional<Report> report;
-    while (!report) {
-      Events events = watched();
-      const int ready = ::poll(events.data(), events.size(), timeout());
-      if (ready < 0 && errno != EINTR) break;
-      if (ready == 0) on_deadline();
-      if (events[1].revents != 0) pass_signals_on();
-      if (events[0].revents == 0) continue;
-      Report received{};
-      const ssize_t n = ::read(channels_.report.get(), &received, sizeof(received));
-      if (n < 0 && errno == EINTR) continue;
-      if (n == static_cast<ssize_t>(sizeof(received))) report = received;
-      break;
-    }
+    while (!ended_) turn(timeout());
     end();
-    return outcome(report);
+    return outcome(report_);
   }
 
  private:
@@ -151,16 +142,31 @@ class Supervision {
     if (options_.wall.count() == 0) return std::nullopt;
     return started_ + options_.wall + (timed_out_ ? options_.grace : std::chrono::milliseconds(0));
   }
+  void turn(int timeout_ms) {
+    loop_.turn(timeout_ms);
+    if (deadline() && Clock::now() >= *deadline()) on_deadline();
+  }
   void on_deadline() {
-    if (Clock::now() < *deadline()) return;  // a wait longer than poll(2) can express, not over yet
-    if (timed_out_) return channels_.control.reset();
+    if (timed_out_) {
+      ended_ = true;
+      return;
+    }
     timed_out_ = true;
     pass_on(SIGTERM);
   }
+  void read_report() {
+    Report received{};
+    const ssize_t n = ::read(channels_.report.get(), &received, sizeof(received));
+    if (n < 0 && errno == EINTR) return;
+    if (n == static_cast<ssize_t>(sizeof(received))) report_ = received;
+    ended_ = true;
+  }
+  bool order(const Order& order) const {
+    return ::send(channels_.control.get(), &order, sizeof(order), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(sizeof(order));
+  }
   void pass_on(int signal) const {
-    const auto byte = static_cast<unsigned char>(signal);
-    if (channels_.control)
-      static_cast<void>(::send(channels_.control.get(), &byte, 1, MSG_NOSIGNAL));
+    static_cast<void>(order({Order::Kind::kSignal, static_cast<std::uint8_t>(signal)}));
   }
   void pass_signals_on() {
     signalfd_siginfo info{};
@@ -218,11 +224,14 @@ class Supervision {
     return outcome;
   }
 
+  EventLoop loop_;
   Channels channels_;
   UniqueFd pidfd_;
   UniqueFd signals_;
   SpawnOptions options_;
   Clock::time_point started_;
+  std::optional<Report> report_;
+  bool ended_ = false;
   bool timed_out_ = false;
   int interrupted_by_ = 0;
 };
@@ -230,6 +239,8 @@ class Supervision {
 }  // namespace
 
 Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
+  Result<EventLoop> loop = EventLoop::create();
+  if (!loop) return propagate(loop);
   Result<Channels> channels = make_channels();
   if (!channels) return propagate(channels);
   plan.control_fd = channels->child_control.get();
@@ -246,7 +257,9 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
   UniqueFd pidfd(raw_pidfd);
   channels->child_control.reset();
   channels->child_report.reset();
-  Supervision supervision(std::move(*channels), std::move(pidfd), guard.listen(), options);
+  Supervision supervision(std::move(*loop), std::move(*channels), std::move(pidfd), guard.listen(),
+                          options);
+  if (auto listening = supervision.listen(); !listening) return propagate(listening);
   if (plan.namespaces) {
     // On failure the control socket closes with `supervision`, and the child, still waiting for its
     // go, ends.
