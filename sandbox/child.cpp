@@ -73,6 +73,7 @@ struct Child {
   void apply_landlock() const noexcept;
   void drop_capabilities(Stage stage) const noexcept;
   void reset_signals() const noexcept;
+  void install_exec_filter() const noexcept;
 
   [[noreturn]] void init(pid_t command) const noexcept;
 };
@@ -385,6 +386,39 @@ void Child::reset_signals() const noexcept {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// Passes a descriptor to the supervisor (unix(7), SCM_RIGHTS).
+bool hand_over(int control, const Handover& handover, int fd) noexcept {
+  Handover message = handover;
+  iovec body{&message, sizeof(message)};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
+  msghdr header{};
+  header.msg_iov = &body;
+  header.msg_iovlen = 1;
+  header.msg_control = space.data();
+  header.msg_controllen = space.size();
+  cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
+  ssize_t n = 0;
+  do {
+    n = ::sendmsg(control, &header, MSG_NOSIGNAL);
+  } while (n < 0 && errno == EINTR);
+  return n == static_cast<ssize_t>(sizeof(message));
+}
+
+// The last step before the exec, which is the first call that the filter stops.
+void Child::install_exec_filter() const noexcept {
+  const sock_fprog program{static_cast<unsigned short>(plan.exec_filter.size()),
+                           const_cast<sock_filter*>(plan.exec_filter.data())};
+  const auto listener = static_cast<int>(
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+  check(listener >= 0, Stage::kExecFilter);
+  check(hand_over(plan.control_fd, {Handover::Kind::kExecListener}, listener), Stage::kExecFilter);
+  ::close(listener);
+}
+
 void Child::payload() const noexcept {
   if (!plan.namespaces) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   for (const RlimitStep& step : plan.limits) {
@@ -402,6 +436,7 @@ void Child::payload() const noexcept {
                              const_cast<sock_filter*>(plan.seccomp.data())};
     check(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0, Stage::kSeccomp);
   }
+  if (!plan.exec_filter.empty()) install_exec_filter();
   ::execve(plan.program, plan.argv, plan.envp);
   fail(Stage::kExec);
 }
@@ -573,6 +608,8 @@ const char* stage_name(Stage stage) noexcept {
       return "descriptors";
     case Stage::kSeccomp:
       return "seccomp";
+    case Stage::kExecFilter:
+      return "exec_filter";
     case Stage::kExec:
       return "exec";
   }

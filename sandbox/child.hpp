@@ -47,6 +47,7 @@ enum class Stage : std::int32_t {
   kCapabilities,
   kDescriptors,
   kSeccomp,
+  kExecFilter,
   kExec,
 };
 [[nodiscard]] const char* stage_name(Stage stage) noexcept;
@@ -109,6 +110,7 @@ struct ChildPlan {
   std::span<const std::uint64_t> landlock_connect_ports;
 
   std::span<const sock_filter> seccomp;
+  std::span<const sock_filter> exec_filter;  // whose listener the supervisor gets; empty: none
 
   // Signals that stay ignored because the caller was started ignoring them (nohup, a shell's `&`).
   std::span<const int> keep_ignored;
@@ -129,6 +131,12 @@ struct Order {
   enum class Kind : std::uint8_t { kGo = 1, kSignal = 2 };
   Kind kind = Kind::kGo;
   std::uint8_t signal = 0;  // kSignal: for the command
+};
+
+// What the child hands to the supervisor over the control socket, one descriptor a message.
+struct Handover {
+  enum class Kind : std::uint8_t { kExecListener = 1 };
+  Kind kind = Kind::kExecListener;
 };
 
 // What the child writes to report_fd: at most one kFailed or one kEnded, smaller than PIPE_BUF and

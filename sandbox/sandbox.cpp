@@ -157,10 +157,13 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
            (kernel.cgroup_why.empty() ? std::string() : " (" + kernel.cgroup_why + ")"),
        ""});
   candidates.push_back(
-      {"exec_rules", want("exec_rules", Requirement::kIfAvailable), false, State::kUnavailable,
-       "[[exec]] rules are read and shown, not yet judged at execve: what the VM starts has the "
-       "VM's own rights",
-       ""});
+      {"exec_rules",
+       want("exec_rules",
+            confinement.exec.empty() ? Requirement::kIfAvailable : Requirement::kRequire),
+       kernel.exec_events, State::kActive,
+       kernel.exec_events ? "every program that is started inside is judged before and at its exec"
+                          : "what the command starts is not judged: " + kernel.exec_events_why,
+       "outside of other sandboxes and tracers; in a container: allow ptrace(2) and seccomp(2)"});
   candidates.push_back(
       {"network_relays", want("network_relays", Requirement::kIfAvailable), false,
        State::kUnavailable,
@@ -226,8 +229,13 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   plan.envp = envp.data();
   plan.cwd = command.cwd.c_str();
 
-  return spawn_and_wait(plan, SpawnOptions{std::chrono::milliseconds(confinement.limits.wall_ms),
-                                           kGrace, command.meanwhile});
+  SpawnOptions spawning{std::chrono::milliseconds(confinement.limits.wall_ms), kGrace,
+                        command.meanwhile};
+  if (active(layers, "exec_rules") && command.exec.judge) {
+    plan.exec_filter = exec_filter();
+    spawning.exec_rules = &command.exec;
+  }
+  return spawn_and_wait(plan, spawning);
 }
 
 }  // namespace mixguard::sandbox

@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "sandbox/event_loop.hpp"
+#include "sandbox/exec_monitor.hpp"
 #include "sandbox/namespaces.hpp"
 #include "sandbox/sys/unique_fd.hpp"
 
@@ -55,7 +56,9 @@ class SignalGuard {
     ::sigemptyset(&passed_on);
     for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2})
       ::sigaddset(&passed_on, signal);
-    ::sigprocmask(SIG_SETMASK, &passed_on, nullptr);
+    sigset_t blocked = passed_on;
+    ::sigaddset(&blocked, SIGCHLD);  // whoever waits for children reads it (ExecMonitor)
+    ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
     return UniqueFd(::signalfd(-1, &passed_on, SFD_CLOEXEC | SFD_NONBLOCK));
   }
 
@@ -96,6 +99,30 @@ long clone_child(std::uint64_t flags, int* pidfd) {
   return ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
 }
 
+// One Handover; no descriptor when the other end is gone.
+UniqueFd receive_descriptor(int control, Handover& handover) {
+  iovec body{&handover, sizeof(handover)};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
+  msghdr header{};
+  header.msg_iov = &body;
+  header.msg_iovlen = 1;
+  header.msg_control = space.data();
+  header.msg_controllen = space.size();
+  UniqueFd fd;
+  if (::recvmsg(control, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) !=
+      static_cast<ssize_t>(sizeof(handover))) {
+    return fd;
+  }
+  const cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS &&
+      rights->cmsg_len == CMSG_LEN(sizeof(int))) {
+    int raw = -1;
+    std::memcpy(&raw, CMSG_DATA(rights), sizeof(raw));
+    fd.reset(raw);
+  }
+  return fd;
+}
+
 class Supervision {
  public:
   Supervision(EventLoop loop, Channels channels, UniqueFd pidfd, UniqueFd signals,
@@ -105,12 +132,19 @@ class Supervision {
         pidfd_(std::move(pidfd)),
         signals_(std::move(signals)),
         options_(options),
-        started_(Clock::now()) {}
+        started_(Clock::now()) {
+    if (options.exec_rules != nullptr) monitor_.emplace(*options.exec_rules, loop_);
+  }
 
   // The supervisor's part of the run: whoever wants to serve it watches here.
   Result<void> listen() {
     if (auto watched =
             loop_.watch(channels_.report.get(), EPOLLIN, [this](auto) { read_report(); });
+        !watched) {
+      return watched;
+    }
+    if (auto watched =
+            loop_.watch(channels_.control.get(), EPOLLIN, [this](auto) { take_handover(); });
         !watched) {
       return watched;
     }
@@ -154,6 +188,16 @@ class Supervision {
     timed_out_ = true;
     pass_on(SIGTERM);
   }
+  // What cannot be served would leave the command waiting for ever: the run ends.
+  void take_handover() {
+    Handover handover;
+    UniqueFd fd = receive_descriptor(channels_.control.get(), handover);
+    if (!fd) return loop_.unwatch(channels_.control.get());
+    if (auto served = monitor_->serve(std::move(fd)); !served) {
+      trouble_ = served.error();
+      ended_ = true;
+    }
+  }
   void read_report() {
     Report received{};
     const ssize_t n = ::read(channels_.report.get(), &received, sizeof(received));
@@ -193,6 +237,8 @@ class Supervision {
     Outcome outcome;
     outcome.wall = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
     outcome.interrupted_by = interrupted_by_;
+    if (trouble_) return tl::unexpected(*trouble_);
+    if (monitor_) outcome.exec = monitor_->report();
     if (!report) {
       if (!timed_out_) return fail("the sandbox's init ended without a word");
       outcome.kind = Outcome::Kind::kTimedOut;
@@ -230,7 +276,9 @@ class Supervision {
   UniqueFd signals_;
   SpawnOptions options_;
   Clock::time_point started_;
+  std::optional<ExecMonitor> monitor_;
   std::optional<Report> report_;
+  std::optional<Error> trouble_;
   bool ended_ = false;
   bool timed_out_ = false;
   int interrupted_by_ = 0;
