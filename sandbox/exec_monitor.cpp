@@ -129,9 +129,9 @@ void ExecMonitor::on_call(const Call& call) {
     return;
   }
   if (const auto image = announced(call)) {
-    const ExecVerdict verdict = judge(*group, *image);
+    ExecVerdict verdict = judge(*group, *image);
     if (!verdict.allowed) {
-      refuse(*image, verdict.why, false);
+      refuse(*image, std::move(verdict), false);
       return answer(call, EACCES);
     }
   }
@@ -141,8 +141,9 @@ void ExecMonitor::on_call(const Call& call) {
 
 void ExecMonitor::let_go(const Call& call, pid_t group) {
   if (::ptrace(PTRACE_SEIZE, call.tid, nullptr, PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL) != 0) {
+    const std::string why = std::strerror(errno);
     if (auto image = announced(call))
-      refuse(*image, "it could not be watched: " + std::string(std::strerror(errno)), false);
+      refuse(*image, {false, "it could not be watched: " + why, "", {}}, false);
     return answer(call, EACCES);
   }
   in_flight_[call.tid] = group;
@@ -204,10 +205,11 @@ void ExecMonitor::on_exec(pid_t pid) {
   ExecVerdict verdict;
   if (image) verdict = judge(pid, *image);
   if (!verdict.allowed) {
-    if (image) refuse(*image, verdict.why, true);
+    if (image) refuse(*image, std::move(verdict), true);
     ::kill(pid, SIGKILL);  // it is stopped, and ours to reap: nobody else can have its number
   } else {
     ++report_.started;
+    engine_runs_ |= pid == command_ && is_one_of(image->file, {rules_.engine});
     if (drops_any(verdict.env_drop, image->environment)) blank_variables(pid, verdict.env_drop);
     ::ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
   }
@@ -375,16 +377,12 @@ bool ExecMonitor::is_one_of(const FoundFile& file, const std::vector<std::string
 
 bool ExecMonitor::is_known(pid_t pid, const FoundFile& file) const {
   if (is_one_of(file, rules_.helpers)) return true;
-  return is_one_of(file, rules_.starters) && starts_the_command(pid);
+  return !engine_runs_ && is_one_of(file, rules_.starters) && comes_from_command(pid);
 }
 
-// Whether `pid` is the command or comes from it without the program between whose children are the
-// user's. Who lost their parent come from init, and are not.
-bool ExecMonitor::starts_the_command(pid_t pid) const {
-  const auto boundary = view_->find(rules_.boundary);
+// Whoever lost their parent comes from init, and does not.
+bool ExecMonitor::comes_from_command(pid_t pid) const {
   for (int generation = 0; generation < kLineage && pid > 1; ++generation) {
-    const auto program = executed_by(pid);
-    if (!program || (boundary && boundary->identity == program->identity)) return false;
     if (pid == command_) return true;
     const auto parent = read_stat_field(pid, kParentField);
     if (!parent) return false;
@@ -393,7 +391,7 @@ bool ExecMonitor::starts_the_command(pid_t pid) const {
   return false;
 }
 
-void ExecMonitor::refuse(const Image& image, const std::string& why, bool killed) {
+void ExecMonitor::refuse(const Image& image, ExecVerdict verdict, bool killed) {
   ++report_.refused;
   for (ExecRefusal& known : report_.refusals) {
     if (known.path == image.path && known.argv == image.argv && known.killed == killed) {
@@ -401,8 +399,9 @@ void ExecMonitor::refuse(const Image& image, const std::string& why, bool killed
       return;
     }
   }
-  if (report_.refusals.size() < kMaxRefusals)
-    report_.refusals.push_back({image.path, image.argv, why, killed, 1});
+  if (report_.refusals.size() == kMaxRefusals) return;
+  report_.refusals.push_back(
+      {image.path, image.argv, std::move(verdict.why), std::move(verdict.would_allow), killed, 1});
 }
 
 }  // namespace mixguard::sandbox

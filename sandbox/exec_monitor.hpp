@@ -101,8 +101,8 @@ class ExecMonitor {
   [[nodiscard]] Files files_of(const FoundFile& file) const;
   [[nodiscard]] bool is_one_of(const FoundFile& file, const std::vector<std::string>& paths) const;
   [[nodiscard]] bool is_known(pid_t pid, const FoundFile& file) const;
-  [[nodiscard]] bool starts_the_command(pid_t pid) const;
-  void refuse(const Image& image, const std::string& why, bool killed);
+  [[nodiscard]] bool comes_from_command(pid_t pid) const;
+  void refuse(const Image& image, ExecVerdict verdict, bool killed);
 
   const ExecRules& rules_;
   EventLoop& loop_;
@@ -110,6 +110,7 @@ class ExecMonitor {
   UniqueFd children_;
   std::optional<RootView> view_;
   pid_t command_ = -1;
+  bool engine_runs_ = false;
   std::map<pid_t, pid_t> in_flight_;  // seized threads and their groups
   std::set<pid_t> busy_groups_;
   std::map<pid_t, std::deque<Call>> held_;  // by group: calls that wait for the one in flight

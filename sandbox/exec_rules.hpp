@@ -27,14 +27,15 @@ struct ExecAttempt {
 struct ExecVerdict {
   bool allowed = false;
   std::string why;                    // when not: one sentence
+  std::string would_allow;            // when not: what would allow it, for people; may be empty
   std::vector<std::string> env_drop;  // patterns of names that the program does not get to see
 };
 
 struct ExecRules {
   std::vector<std::string> paths;     // absolute, as seen inside
   std::vector<std::string> helpers;   // known wherever they are started
-  std::vector<std::string> starters;  // known on the way to the virtual machine only
-  std::string boundary;               // the program whose children are the user's
+  std::vector<std::string> starters;  // known until the command itself executes `engine`
+  std::string engine;                 // the virtual machine; empty: there is none to be started
   std::function<ExecVerdict(const ExecAttempt&)> judge;
 };
 
@@ -43,6 +44,7 @@ struct ExecRefusal {
   std::string path;
   std::vector<std::string> argv;
   std::string why;
+  std::string would_allow;
   bool killed = false;  // it had passed the first look
   std::uint64_t count = 1;
 };

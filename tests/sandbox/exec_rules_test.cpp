@@ -28,14 +28,14 @@ bool has(const std::vector<std::string>& words, const std::string& word) {
 sandbox::ExecVerdict only_safe(const sandbox::ExecAttempt& attempt) {
   const bool is_safe =
       attempt.argv.size() > 2 && attempt.argv[1] == "tool" && attempt.argv[2] == "safe";
-  return {has(attempt.same, kTool) && is_safe, "only the tool, and only with safe", {}};
+  return {has(attempt.same, kTool) && is_safe, "only the tool, and only with safe", "", {}};
 }
 // Everything may be run but the tool with "evil", whatever it is called.
 sandbox::ExecVerdict no_evil(const sandbox::ExecAttempt& attempt) {
-  if (attempt.is_loader) return {false, "loads anything", {}};
-  if (attempt.is_nameless) return {false, "has no name", {}};
+  if (attempt.is_loader) return {false, "loads anything", "", {}};
+  if (attempt.is_nameless) return {false, "has no name", "", {}};
   const bool is_tool = has(attempt.same, kTool) || has(attempt.copies, kTool);
-  return {!is_tool || !has(attempt.argv, "evil"), "not with evil", {}};
+  return {!is_tool || !has(attempt.argv, "evil"), "not with evil", "", {}};
 }
 
 class ExecBox : public Box {
