@@ -127,11 +127,15 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
     return requirement(confinement, name, otherwise);
   };
 
-  const bool view = kernel.user_namespaces &&
-                    want("user_namespaces", Requirement::kIfAvailable) != Requirement::kOff;
+  // They come together or not at all.
+  Requirement namespaces = want("user_namespaces", Requirement::kIfAvailable);
+  for (const char* part : {"mount_namespace", "pid_namespace", "network_namespace", "overlay"}) {
+    if (want(part, Requirement::kIfAvailable) == Requirement::kRequire)
+      namespaces = Requirement::kRequire;
+  }
+  const bool view = kernel.user_namespaces && namespaces != Requirement::kOff;
   std::vector<Candidate> candidates;
-  candidates.push_back({"user_namespaces", want("user_namespaces", Requirement::kIfAvailable),
-                        kernel.user_namespaces, State::kActive,
+  candidates.push_back({"user_namespaces", namespaces, kernel.user_namespaces, State::kActive,
                         kernel.user_namespaces
                             ? "own user, mount, pid, ipc, uts and network namespaces"
                             : kernel.user_namespaces_why +

@@ -181,3 +181,56 @@ TEST_CASE("exec_thread_spawn: threads of one process that execute at once end as
   CHECK(probe.output == "200\n");
   CHECK(count(box.written(), "safe") == 200);
 }
+
+TEST_CASE("a policy with rules for children does not run where they cannot be enforced", "[exec]") {
+  namespace policy = mixguard::policy;
+  sandbox::KernelSupport kernel = sandbox::probe_kernel();
+  kernel.exec_events = false;
+  kernel.exec_events_why = "hidden by the test";
+  policy::Confinement confinement;
+  CHECK(sandbox::plan_layers(confinement, kernel));
+  confinement.exec = {"git-read"};
+  const auto refused = sandbox::plan_layers(confinement, kernel);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("exec_rules is required and not available") !=
+        std::string::npos);
+  confinement.safeguards = {{"exec_rules", policy::Requirement::kIfAvailable}};
+  const auto layers = sandbox::plan_layers(confinement, kernel);
+  REQUIRE(layers);
+  CHECK(std::any_of(layers->begin(), layers->end(), [](const sandbox::LayerReport& layer) {
+    return layer.name == "exec_rules" && layer.state == sandbox::LayerReport::State::kUnavailable;
+  }));
+}
+
+TEST_CASE("without user namespaces programs are judged all the same", "[exec][reduced]") {
+  ExecBox box(only_safe);
+  box.hide_user_namespaces = true;
+  box.workspace.upper.clear();
+  box.workspace.work.clear();
+  box.workspace.live_writable = {box.project("lib")};
+  box.workspace.binds.push_back({kTool, kTool});
+  box.run({"exec", kTool, "tool", "safe", "lib/out"});
+  CHECK(Box::read(box.project("lib/out")) == "safe\n");
+  box.run({"exec", kTool, "tool", "evil", "lib/out"});
+  box.run({"memory", kTool, "tool", "evil", "lib/out"});
+  box.run({"undumpable", kTool, "tool", "evil", "lib/out"});
+  CHECK(Box::read(box.project("lib/out")) == "safe\n");
+}
+
+TEST_CASE("exec_shell_nest: what a shell starts is judged, however deep", "[exec]") {
+  if (!full_sandbox_available()) return;
+  ExecBox box(no_evil);
+  const std::string inner = kTool + " tool evil out";
+  for (const std::vector<std::string>& attack : std::vector<std::vector<std::string>>{
+           {"exec", "/bin/sh", "-c", inner},
+           {"exec", "/bin/sh", "-c", "sh -c 'sh -c \"" + inner + "\"'"},
+           {"exec", "/usr/bin/env", kTool, "tool", "evil", "out"},
+           {"exec", "/usr/bin/find", "lib", "-maxdepth", "0", "-exec", kTool, "tool", "evil", "out",
+            ";"},
+           {"exec", "/bin/sh", "-c", "echo " + inner + " | xargs -I X sh -c X"}}) {
+    INFO(attack[1] << ' ' << attack.back());
+    REQUIRE(box.written_without_rules(attack) == "evil\n");
+    CHECK(box.run(attack).outcome.exec.refused >= 1);
+    CHECK(box.written().empty());
+  }
+}
