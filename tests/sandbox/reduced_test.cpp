@@ -21,20 +21,12 @@ bool landlock_available() {
   return false;
 }
 
-// Writes go through to lib/ only.
-void confine_in_place(Box& box) {
-  box.hide_user_namespaces = true;
-  box.workspace.upper.clear();
-  box.workspace.work.clear();
-  box.workspace.live_writable = {box.project("lib")};
-}
-
 }  // namespace
 
 TEST_CASE("reduced mode keeps files outside away and writes to what is allowed", "[reduced]") {
   if (!landlock_available()) return;
   Box box;
-  confine_in_place(box);
+  box.hide_user_namespaces();
   CHECK(box.run({"read", box.path("outside/secret")}).refused());
   CHECK(box.run({"write", box.path("outside/secret")}).refused());
   CHECK(Box::read(box.path("outside/secret")) == "secret\n");
@@ -48,7 +40,7 @@ TEST_CASE("reduced mode keeps files outside away and writes to what is allowed",
 TEST_CASE("reduced mode still refuses namespaces, tracing and setuid bits", "[reduced]") {
   if (!landlock_available()) return;
   Box box;
-  confine_in_place(box);
+  box.hide_user_namespaces();
   CHECK(box.run({"user_namespace"}).refused());
   CHECK(box.run({"trace_me"}).refused());
   CHECK(box.run({"setuid_bit", box.project("lib/suid")}).refused());
@@ -58,7 +50,7 @@ TEST_CASE("reduced mode still refuses namespaces, tracing and setuid bits", "[re
 TEST_CASE("reduced mode ends what the command left behind", "[reduced]") {
   if (!landlock_available()) return;
   Box box;
-  confine_in_place(box);
+  box.hide_user_namespaces();
   REQUIRE(box.run({"survivor", box.project("lib/late")}).outcome.code == 0);
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
   CHECK_FALSE(Box::exists(box.project("lib/late")));
