@@ -2,6 +2,7 @@
 // Runs a program as if the kernel were older or a container's filter stricter:
 //   hide landlock clone3 openat2 userns -- PROGRAM ARG…
 //   hide step:pivot_root -- PROGRAM ARG…
+//   hide --steps                  names those that can be made to fail
 // MIXGUARD_HIDDEN tells the program what was hidden. A filter cannot make Landlock an older one:
 // `landlock-above-2` is just told, and sandbox_tests takes it as what the kernel said.
 #include <errno.h>
@@ -16,6 +17,10 @@
 #include "faults.hpp"
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--steps") == 0) {
+    for (const auto& fault : mixguard::test::step_faults()) std::puts(fault.name);
+    return 0;
+  }
   std::vector<std::string> names;
   std::string hidden;
   int at = 1;
