@@ -171,9 +171,10 @@ bool is_invisible(char32_t code_point) {
 bool is_lookalike_dash(char32_t code_point) { return in_ranges(kDashes, code_point); }
 
 std::optional<char> find_metacharacter(std::string_view text) {
-  const std::size_t at = text.find_first_of(";|&$`<>(){}*?[]!~#\n\r\\");
-  if (at == std::string_view::npos) return std::nullopt;
-  return text[at];
+  static constexpr ByteSet kMetacharacters(";|&$`<>(){}*?[]!~#\n\r\\");
+  const auto found =
+      std::find_if(text.begin(), text.end(), [](char c) { return kMetacharacters.contains(c); });
+  return found == text.end() ? std::nullopt : std::optional<char>(*found);
 }
 
 std::string code_point_name(char32_t code_point) { return "U+" + hexadecimal(code_point); }

@@ -4,6 +4,7 @@
 // Small questions about text that several parts of the judgement ask: what a byte sequence holds,
 // how to show it to a person, which known word a mistyped one probably was.
 
+#include <array>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -28,6 +29,20 @@ namespace mixguard::policy {
 [[nodiscard]] bool is_invisible(char32_t code_point);
 // The dashes that look like "-" and are not.
 [[nodiscard]] bool is_lookalike_dash(char32_t code_point);
+
+// A set of bytes that is asked about many.
+class ByteSet {
+ public:
+  constexpr explicit ByteSet(std::string_view members) {
+    for (const char c : members) holds_[static_cast<unsigned char>(c)] = true;
+  }
+  [[nodiscard]] constexpr bool contains(char c) const {
+    return holds_[static_cast<unsigned char>(c)];
+  }
+
+ private:
+  std::array<bool, 256> holds_{};
+};
 
 // First byte of `text` that a shell gives a meaning to, if any.
 [[nodiscard]] std::optional<char> find_metacharacter(std::string_view text);
