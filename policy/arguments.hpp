@@ -27,9 +27,8 @@ struct Fit {
 [[nodiscard]] Fit fit_words(const TaskRule& rule, const std::vector<std::string>& words,
                             bool flags_first, const PathScope& scope);
 
-// Whether one of `flags` appears among the words, in any spelling that Mix or a task might take for
-// it, after "--" too, whatever its value.
-[[nodiscard]] bool mentions_flag(const std::vector<FlagRule>& flags,
-                                 const std::vector<std::string>& words);
+// Whether the flag appears among the words, in any spelling that Mix or a task might take for it,
+// after "--" too, whatever its value.
+[[nodiscard]] bool mentions_flag(const FlagRule& flag, const std::vector<std::string>& words);
 
 }  // namespace mixguard::policy
