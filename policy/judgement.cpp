@@ -282,7 +282,7 @@ class Judge {
 
   void note_similar() {
     if (known_ != nullptr) return;
-    const std::string near = nearest(part_.task, builtin_names());
+    const std::string near = nearest_builtin(part_.task);
     if (near.empty()) return;
     part_.instead = "mix " + near;
     note(Finding::Kind::kNote,
