@@ -26,6 +26,13 @@ struct FlagWord {
   [[nodiscard]] std::string shown() const { return concat({dashes, name}); }
 };
 
+// A boolean as OptionParser reads it under any of its spellings.
+std::string spelled(const FlagRule& flag, bool on) {
+  if (on) return "--" + flag.name;
+  if (flag.name.starts_with("no-")) return concat({"--", flag.name, "=false"});
+  return "--no-" + flag.name;
+}
+
 class WordReader {
  public:
   WordReader(const TaskRule& rule, const std::vector<std::string>& words, bool flags_first,
@@ -160,14 +167,8 @@ class WordReader {
                                            "; a boolean takes true or false after \"=\"");
     }
     const bool on = !given.negated && given.value != "false";
-    if (on) {
-      fit_.canonical.push_back("--" + flag.name);
-    } else if (flag.name.starts_with("no-")) {
-      fit_.canonical.push_back("--" + flag.name + "=false");
-    } else {
-      fit_.canonical.push_back("--no-" + flag.name);
-    }
-    fit_.checked.push_back(fit_.canonical.back());
+    fit_.canonical.push_back(spelled(flag, on));
+    fit_.checked.push_back({&flag, &flag.type, on ? "true" : "false"});
   }
 
   void take_value(const FlagRule& flag, const FlagWord& given) {
@@ -187,8 +188,7 @@ class WordReader {
     if (const auto misfit = check_value(flag.type, value, scope_, fit_.paths)) {
       return refuse(misfit->reason, given.shown() + ": " + misfit->why);
     }
-    fit_.checked.push_back(
-        concat({"--", flag.name, " ", quoted(value), " is ", describe(flag.type)}));
+    fit_.checked.push_back({&flag, &flag.type, value});
     // Apart, a "-" would make another flag of it, and a "+" end the part of a `do`.
     if (value.starts_with('-') || value == "+") {
       fit_.canonical.push_back(concat({"--", flag.name, "=", value}));
@@ -225,7 +225,7 @@ class WordReader {
   void check_argument(const ArgRule& arg, const std::string& word) {
     const auto misfit = check_value(arg.type, word, scope_, fit_.paths);
     if (!misfit) {
-      fit_.checked.push_back(concat({quoted(word), " is ", describe(arg.type)}));
+      fit_.checked.push_back({nullptr, &arg.type, word});
       return;
     }
     refuse(misfit->reason == Reason::kFlagType ? Reason::kArg : misfit->reason, misfit->why);
@@ -261,6 +261,12 @@ bool mentions(const FlagRule& flag, const std::string& word) {
 }
 
 }  // namespace
+
+std::string to_string(const Check& check) {
+  if (check.flag == nullptr) return concat({quoted(check.value), " is ", describe(*check.type)});
+  if (check.type->kind == ValueKind::kBool) return spelled(*check.flag, check.value == "true");
+  return concat({"--", check.flag->name, " ", quoted(check.value), " is ", describe(*check.type)});
+}
 
 Fit fit_words(const TaskRule& rule, const std::vector<std::string>& words, bool flags_first,
               const PathScope& scope) {

@@ -181,13 +181,13 @@ std::optional<Refusal> doubt_about(const Facts& facts, const Environment& enviro
 
 std::vector<Permission> judge_leaves(const Policy::Index& index, const Expansion& expansion,
                                      const Environment& environment, const Facts& facts,
-                                     std::vector<Part>& parts) {
+                                     Detail detail, std::vector<Part>& parts) {
   std::vector<Permission> permissions;
   permissions.reserve(expansion.leaves.size());
   parts.reserve(expansion.leaves.size());
   const auto question = [&](const TaskCall& call) {
     return TaskQuestion{
-        call, environment.mix_env, environment.source, {facts.project_root, facts.cwd}};
+        call, environment.mix_env, environment.source, {facts.project_root, facts.cwd}, detail};
   };
   const std::optional<Refusal> doubt = doubt_about(facts, environment);
   for (const Leaf& leaf : expansion.leaves) {
@@ -288,7 +288,7 @@ std::string first_task_of(const MixCommand& command, const Facts& facts) {
 }
 
 void judge_mix(const Policy::Index& index, MixCommand command, const Words& argv,
-               const Facts& facts, Decision& decision) {
+               const Facts& facts, Detail detail, Decision& decision) {
   if (command.refusal) {
     return refuse(met_first(*command.refusal, first_misspelt(command.calls)), argv, decision);
   }
@@ -308,7 +308,7 @@ void judge_mix(const Policy::Index& index, MixCommand command, const Words& argv
     return refuse(met_first(*environment.refusal, misspelt), argv, decision);
   }
   const std::vector<Permission> permissions =
-      judge_leaves(index, expansion, environment, facts, decision.parts);
+      judge_leaves(index, expansion, environment, facts, detail, decision.parts);
   conclude(index, permissions, facts, decision);
   decision.canonical = spell_out(command, expansion, decision.parts);
   if (needs_unset_env(expansion, environment)) {
@@ -368,7 +368,8 @@ std::vector<std::string> Policy::command_paths() const {
   return paths;
 }
 
-Decision decide(const Policy& policy, const std::vector<std::string>& argv, const Facts& facts) {
+Decision decide(const Policy& policy, const std::vector<std::string>& argv, const Facts& facts,
+                Detail detail) {
   const Policy::Index& index = *policy.index_;
   Decision decision;
   decision.policy.layers = index.layer_names;
@@ -388,7 +389,7 @@ Decision decide(const Policy& policy, const std::vector<std::string>& argv, cons
   const Words words(argv.begin() + 1, argv.end());
   const bool is_mix = launcher.program == Program::kMix;
   decision.program = is_mix ? "mix" : "iex";
-  judge_mix(index, is_mix ? read_mix(words) : read_iex(words), argv, facts, decision);
+  judge_mix(index, is_mix ? read_mix(words) : read_iex(words), argv, facts, detail, decision);
   return decision;
 }
 

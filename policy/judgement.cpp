@@ -66,11 +66,14 @@ class Judge {
   void ask() {
     part_.task = question_.call.task;
     part_.env = question_.env;
-    part_.findings.reserve(kUsualFindings + words().size());
-    note(Finding::Kind::kPassed, concat({"MIX_ENV=", part_.env, " (", question_.env_source, ")"}));
+    if (tells_all()) {
+      part_.findings.reserve(kUsualFindings + words().size());
+      note(Finding::Kind::kPassed,
+           concat({"MIX_ENV=", part_.env, " (", question_.env_source, ")"}));
+    }
     if (question_.call.refusal) return refuse(*question_.call.refusal);
-    consult(rules_);
-    if (subject_ != Subject::kTask) consult(index_.rules_of(kAnyAlias));
+    consult_layers(rules_);
+    if (subject_ != Subject::kTask) consult_layers(index_.rules_of(kAnyAlias));
     if (const Refusal* spelling = misspelt_twin()) return refuse(*spelling);
     if (index_.has_builtin && subject_ != Subject::kFunction) consult_builtin();
     if (matched_.empty() && subject_ == Subject::kAlias) {
@@ -95,6 +98,13 @@ class Judge {
     if (rule != nullptr) finding.rule = reference(*rule);
   }
 
+  [[nodiscard]] bool tells_all() const { return question_.detail == Detail::kEverything; }
+
+  void note_passed(const Fit& fit) {
+    if (!tells_all()) return;
+    for (const Check& check : fit.checked) note(Finding::Kind::kPassed, to_string(check));
+  }
+
   void refuse(const Refusal& refusal) {
     spell(words());
     part_.verdict = Verdict::kDeny;
@@ -108,7 +118,7 @@ class Judge {
     return indexed.entitled || is_development(question_.env);
   }
 
-  void consult(const std::vector<IndexedRule>& rules) {
+  void consult_layers(const std::vector<IndexedRule>& rules) {
     for (const IndexedRule& indexed : rules) {
       const TaskRule& rule = *indexed.rule;
       if (!covers(rule.envs, question_.env)) {
@@ -200,19 +210,20 @@ class Judge {
       if (rule->verdict == part_.verdict) part_.rules.push_back(reference(*rule));
       if (rule->verdict != Verdict::kDeny) permission_.grants.push_back(rule);
     }
-    for (std::string& checked : best_fit_.checked) {
-      note(Finding::Kind::kPassed, std::move(checked));
-    }
-    std::string said = concat(
-        {"rule \"", first.id, "\"", verb(part_.verdict), "\"", part_.task, "\" in ", part_.env});
+    note_passed(best_fit_);
     if (part_.verdict == Verdict::kAllow) {
-      note(Finding::Kind::kPassed, std::move(said), &first);
+      if (tells_all()) note(Finding::Kind::kPassed, what_says(first), &first);
       return;
     }
     part_.reason = Reason::kRule;
-    part_.message = said;
-    note(Finding::Kind::kRaised, std::move(said), &first);
+    part_.message = what_says(first);
+    note(Finding::Kind::kRaised, part_.message, &first);
     note_near();
+  }
+
+  [[nodiscard]] std::string what_says(const TaskRule& rule) const {
+    return concat(
+        {"rule \"", rule.id, "\"", verb(rule.verdict), "\"", part_.task, "\" in ", part_.env});
   }
 
   void decide_without_rule() {
@@ -243,9 +254,7 @@ class Judge {
           return std::tie(b.fit.understood, a.rule->layer, a.rule->file, a.rule->line, a.rule->id) <
                  std::tie(a.fit.understood, b.rule->layer, b.rule->file, b.rule->line, b.rule->id);
         });
-    for (const std::string& checked : nearest_rule.fit.checked) {
-      note(Finding::Kind::kPassed, checked);
-    }
+    note_passed(nearest_rule.fit);
     part_.verdict = Verdict::kDeny;
     part_.reason = nearest_rule.fit.refusal->reason;
     part_.message = nearest_rule.fit.refusal->message;

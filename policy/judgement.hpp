@@ -28,6 +28,7 @@ struct TaskQuestion {
   std::string_view env;         // effective MIX_ENV
   std::string_view env_source;  // where it came from, for people
   PathScope scope;
+  Detail detail = Detail::kEverything;
 };
 
 // Each of these writes its judgement to `part`, which must be empty.
