@@ -247,6 +247,9 @@ bool needs_unset_env(const Expansion& expansion, const Environment& environment)
 // leaves of typed tasks come in the order of the calls.
 Words spell_out(const MixCommand& command, const Expansion& expansion,
                 const std::vector<Part>& parts) {
+  if (expansion.aliases.empty() && parts.size() == command.calls.size()) {
+    return spell(command, parts);
+  }
   std::vector<Part> spelled(command.calls.size());
   std::size_t next = 0;
   for (std::size_t i = 0; i < spelled.size(); ++i) {

@@ -230,9 +230,7 @@ std::vector<std::string> spell(const MixCommand& command, const std::vector<Part
   std::size_t size = 4 + command.do_options.size() + parts.size();
   for (const Part& part : parts) size += part.canonical.size();
   out.reserve(size);
-  if (command.is_iex) {
-    out.insert(out.end(), {"iex", "-S"});
-  }
+  if (command.is_iex) out.insert(out.end(), {"iex", "-S"});
   out.emplace_back("mix");
   if (command.is_do) {
     out.emplace_back("do");
