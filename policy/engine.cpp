@@ -161,8 +161,9 @@ void raise(const Refusal& doubt, Part& part) {
 
 // What is not known of the project, when it matters.
 std::optional<Refusal> doubt_about(const Facts& facts, const Environment& environment) {
-  constexpr std::string_view kMixExs = "MIX_EXS";
-  const auto names_file = [](const EnvVariable& variable) { return variable.name == kMixExs; };
+  const auto names_file = [](const EnvVariable& variable) {
+    return variable.name == std::string_view("MIX_EXS");
+  };
   if (std::any_of(environment.variables.begin(), environment.variables.end(), names_file)) {
     return Refusal{Reason::kAlias, "MIX_EXS names another mix.exs, whose aliases are not known",
                    ""};
