@@ -73,6 +73,18 @@ TEST_CASE("net_tcp_loopback: no TCP port of the host is reachable", "[escape]") 
   const Listener tcp = Listener::internet(SOCK_STREAM);
   for (const std::string& host : own_addresses())
     attack(box, {host, {"tcp_connect", host, tcp.port}, reaches(tcp)});
+  const Arguments multipath{"multipath_connect", "127.0.0.1", tcp.port};
+  if (reaches(tcp)(box.bare(multipath))) attack(box, {"multipath", multipath, reaches(tcp)});
+}
+
+TEST_CASE("net_serve: a server inside is not reachable from outside", "[escape]") {
+  Box box;
+  if (!can_confine(box)) return;
+  // A port that is free: one that somebody just had.
+  const std::string port = Listener::internet(SOCK_STREAM).port;
+  attack(box, {.name = "any_address", .arguments = {"serve", port}, .look = [&](pid_t) {
+                 return box.bare({"tcp_connect", "127.0.0.1", port}).worked();
+               }});
 }
 
 TEST_CASE("net_udp_dns: no packet reaches the host", "[escape]") {
