@@ -104,13 +104,11 @@ int killing_survivor(const Arguments& a) {
 }
 int many_processes(const Arguments& a) {
   const int wanted = number(a.at(0));
+  const pid_t parent = ::getpid();
   int made = 0;
   for (int i = 0; i < wanted; ++i) {
     const pid_t pid = ::fork();
-    if (pid == 0) {
-      ::pause();
-      ::_exit(0);
-    }
+    if (pid == 0) pause_below(parent);
     made += pid > 0;
   }
   std::printf("%d\n", made);
