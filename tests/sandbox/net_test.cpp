@@ -114,6 +114,20 @@ TEST_CASE("net_udp_dns: no packet reaches the host", "[escape]") {
   }
 }
 
+TEST_CASE("net_db_port_only: in reduced mode the port of the policy is reached and no other",
+          "[escape]") {
+  Box box;
+  if (!can_confine(box)) return;
+  if (mode().landlock_abi < 4) return not_tried_here();  // Landlock restricts no TCP
+  box.hide_user_namespaces();
+  const Listener database = Listener::internet(SOCK_STREAM);
+  const Listener other = Listener::internet(SOCK_STREAM);
+  box.confinement.net = {"127.0.0.1:" + database.port};
+  CHECK(box.run({"tcp_connect", "127.0.0.1", database.port}).worked());
+  CHECK(database.was_reached());
+  attack(box, {"another_port", {"tcp_connect", "127.0.0.1", other.port}, reaches(other)});
+}
+
 TEST_CASE("net_unix_path: no unix socket of the host is reachable", "[escape]") {
   Box box;
   if (!can_confine(box)) return;
