@@ -69,6 +69,7 @@ constexpr Rule kSteps[] = {
     {"seal_root", "mount_setattr", EPERM, is(2, 0)},
     {"loopback", "ioctl", EPERM, is(1, SIOCSIFFLAGS)},
     {"spawn_payload", "clone", EAGAIN, is(0, SIGCHLD)},
+    {"signals", "signalfd4", EMFILE, {}},
     {"limits", "prlimit64", EPERM, scmp_arg_cmp{2, SCMP_CMP_NE, 0, 0}},
     {"no_new_privileges", "prctl", EINVAL, is(0, PR_SET_NO_NEW_PRIVS)},
     {"landlock_ruleset", "landlock_create_ruleset", E2BIG, is(2, 0)},
@@ -83,9 +84,9 @@ constexpr Rule kSteps[] = {
 
 // Where the stage is not called like the fault.
 constexpr StepFault kOtherStages[] = {
-    {"old_root", "pivot_root"},      {"landlock_ruleset", "landlock"},
-    {"landlock_rule", "landlock"},   {"bounding_set", "capabilities"},
-    {"secure_bits", "capabilities"},
+    {"signals", "spawn_payload"},     {"old_root", "pivot_root"},
+    {"landlock_ruleset", "landlock"}, {"landlock_rule", "landlock"},
+    {"bounding_set", "capabilities"}, {"secure_bits", "capabilities"},
 };
 
 using Context = std::unique_ptr<void, decltype(&seccomp_release)>;

@@ -73,6 +73,18 @@ TEST_CASE("net_tcp_loopback: no TCP port of the host is reachable", "[escape]") 
   const Listener tcp = Listener::internet(SOCK_STREAM);
   for (const std::string& host : own_addresses())
     attack(box, {host, {"tcp_connect", host, tcp.port}, reaches(tcp)});
+  const Arguments multipath{"multipath_connect", "127.0.0.1", tcp.port};
+  if (reaches(tcp)(box.bare(multipath))) attack(box, {"multipath", multipath, reaches(tcp)});
+}
+
+TEST_CASE("net_serve: a server inside is not reachable from outside", "[escape]") {
+  Box box;
+  if (!can_confine(box)) return;
+  // A port that is free: one that somebody just had.
+  const std::string port = Listener::internet(SOCK_STREAM).port;
+  attack(box, {.name = "any_address", .arguments = {"serve", port}, .look = [&](pid_t) {
+                 return box.bare({"tcp_connect", "127.0.0.1", port}).worked();
+               }});
 }
 
 TEST_CASE("net_udp_dns: no packet reaches the host", "[escape]") {
@@ -100,6 +112,20 @@ TEST_CASE("net_udp_dns: no packet reaches the host", "[escape]") {
                  .effect = answered,
                  .without_control = !can});
   }
+}
+
+TEST_CASE("net_db_port_only: in reduced mode the port of the policy is reached and no other",
+          "[escape]") {
+  Box box;
+  if (!can_confine(box)) return;
+  if (mode().landlock_abi < 4) return not_tried_here();  // Landlock restricts no TCP
+  box.hide_user_namespaces();
+  const Listener database = Listener::internet(SOCK_STREAM);
+  const Listener other = Listener::internet(SOCK_STREAM);
+  box.confinement.net = {"127.0.0.1:" + database.port};
+  CHECK(box.run({"tcp_connect", "127.0.0.1", database.port}).worked());
+  CHECK(database.was_reached());
+  attack(box, {"another_port", {"tcp_connect", "127.0.0.1", other.port}, reaches(other)});
 }
 
 TEST_CASE("net_unix_path: no unix socket of the host is reachable", "[escape]") {

@@ -9,6 +9,7 @@
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -38,8 +39,9 @@ TEST_CASE("proc_outside: a process outside can be neither signalled nor changed"
     INFO(way);
     const Victim control, victim;
     static_cast<void>(box.bare({way, control.pid()}));
-    REQUIRE(touched(control));
+    REQUIRE(eventually([&] { return touched(control); }));
     static_cast<void>(box.run({way, victim.pid()}));
+    wait_ms(20);
     verdict(way, touched(victim));
   }
 }
@@ -122,7 +124,7 @@ TEST_CASE("proc_survivor: no process outlives the run", "[escape]") {
   Box box;
   if (!can_confine(box)) return;
   const std::string late = box.project("lib/late");
-  for (const char* way : {"survivor", "stubborn_survivor"}) {
+  for (const char* way : {"survivor", "stubborn_survivor", "hopping_survivor"}) {
     const Effect written = [&](const Probe&) {
       wait_ms(600);
       return fs::remove(box.landed("late")) || fs::remove(late);
@@ -130,6 +132,25 @@ TEST_CASE("proc_survivor: no process outlives the run", "[escape]") {
     attack(box, {way, {way, late}, written});
     CHECK_FALSE(any_with_argument(late));
   }
+}
+
+TEST_CASE("proc_survivor: what would end it cannot be killed", "[escape]") {
+  Box box;
+  if (!can_confine(box)) return;
+  const std::string late = box.project("lib/late");
+  // The control arm's parent is a process that is there to be killed.
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    static_cast<void>(box.bare({"killing_survivor", late}));
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(parent, &status, 0);
+  REQUIRE(WIFSIGNALED(status));
+  REQUIRE(eventually([&] { return fs::remove(late); }));
+  static_cast<void>(box.run({"killing_survivor", late}));
+  wait_ms(600);
+  verdict("init_killed", Box::exists(box.landed("late")) || Box::exists(late));
 }
 
 TEST_CASE("proc_bombs: the limits hold and the supervisor goes on", "[escape]") {

@@ -60,6 +60,20 @@ int tcp_connect(const Arguments& a) {
   const int fd = ::socket(to.family(), SOCK_STREAM, 0);
   return verdict(fd >= 0 && ::connect(fd, to.get(), to.length) == 0);
 }
+// The same port, by a protocol that falls back to TCP.
+int multipath_connect(const Arguments& a) {
+  const Address to = internet(a.at(0), a.at(1));
+  const int fd = ::socket(to.family(), SOCK_STREAM, 262 /* IPPROTO_MPTCP */);
+  return verdict(fd >= 0 && ::connect(fd, to.get(), to.length) == 0);
+}
+// Serves on every address, and waits to be called.
+int serve(const Arguments& a) {
+  const Address any = internet("0.0.0.0", a.at(0));
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  const int yes = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  return verdict(::bind(fd, any.get(), any.length) == 0 && ::listen(fd, 1) == 0);
+}
 // A connection without connect(2).
 int tcp_fast_open(const Arguments& a) {
   const Address to = internet(a.at(0), a.at(1));
@@ -164,6 +178,8 @@ int socket_pair(const Arguments&) {
 
 constexpr Attack kAttacks[] = {
     {"tcp_connect", tcp_connect},
+    {"multipath_connect", multipath_connect},
+    {"serve", serve},
     {"tcp_fast_open", tcp_fast_open},
     {"udp_send", udp_send},
     {"icmp_echo", icmp_echo},

@@ -33,7 +33,8 @@ std::span<const Attack> behaviours();  // no attacks: what a well-behaved comman
 int run(const std::string& name, const Arguments& arguments);  // 64: there is none of that name
 int verdict(bool worked);
 int number(const std::string& text);
-bool append(int fd);           // "pwned"
+[[noreturn]] void pause_below(int parent);  // not to be left behind where nothing else ends it
+bool append(int fd);                        // "pwned"
 bool become_namespace_root();  // a new user and mount namespace with all capabilities in it
 
 }  // namespace probe

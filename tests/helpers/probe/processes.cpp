@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -86,15 +87,28 @@ int survive_and_sleep(const Arguments& a) {
 }
 int stubborn_survivor(const Arguments& a) { return leave_behind(a.at(0), true); }
 
+// Never the same process for long, so that there is hardly anybody to kill.
+int hopping_survivor(const Arguments& a) {
+  if (::fork() != 0) return 0;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(400);
+  while (std::chrono::steady_clock::now() < until) {
+    if (::fork() > 0) ::_exit(0);
+  }
+  const int fd = ::open(a.at(0).c_str(), O_WRONLY | O_CREAT, 0644);
+  ::_exit(fd >= 0 ? 0 : 1);
+}
+// Kills what would end it.
+int killing_survivor(const Arguments& a) {
+  leave_behind(a.at(0), true);
+  return verdict(::kill(::getppid(), SIGKILL) == 0);
+}
 int many_processes(const Arguments& a) {
   const int wanted = number(a.at(0));
+  const pid_t parent = ::getpid();
   int made = 0;
   for (int i = 0; i < wanted; ++i) {
     const pid_t pid = ::fork();
-    if (pid == 0) {
-      ::pause();
-      ::_exit(0);
-    }
+    if (pid == 0) pause_below(parent);
     made += pid > 0;
   }
   std::printf("%d\n", made);
@@ -187,6 +201,8 @@ constexpr Attack kAttacks[] = {
     {"survivor", survivor},
     {"stubborn_survivor", stubborn_survivor},
     {"survive_and_sleep", survive_and_sleep},
+    {"hopping_survivor", hopping_survivor},
+    {"killing_survivor", killing_survivor},
     {"many_processes", many_processes},
     {"many_descriptors", many_descriptors},
     {"burn", burn},

@@ -33,19 +33,18 @@ namespace {
 int user_namespace(const Arguments&) { return verdict(::unshare(CLONE_NEWUSER) == 0); }
 
 // A child made with new namespaces; it lives for as long as its parent is held.
-int cloned(long pid) {
-  if (pid == 0) {
-    ::pause();
-    ::_exit(0);
-  }
+int cloned(pid_t parent, long pid) {
+  if (pid == 0) pause_below(parent);
   return verdict(pid > 0);
 }
 int clone_namespace(const Arguments&) {
-  return cloned(::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
+  const pid_t parent = ::getpid();
+  return cloned(parent, ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
 }
 int clone3_namespace(const Arguments&) {
   const std::array<unsigned long, 8> arguments{CLONE_NEWUSER, 0, 0, 0, SIGCHLD, 0, 0, 0};
-  return cloned(::syscall(435, arguments.data(), sizeof(arguments)));
+  const pid_t parent = ::getpid();
+  return cloned(parent, ::syscall(435, arguments.data(), sizeof(arguments)));
 }
 int join_namespace(const Arguments& a) {
   return verdict(::setns(::open(a.at(0).c_str(), O_RDONLY), 0) == 0);

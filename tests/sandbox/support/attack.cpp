@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "host.hpp"
 #include "verdict.hpp"
 
 namespace mixguard::test {
@@ -17,7 +18,7 @@ void attack(Box& box, const Attack& attack) {
   if (!attack.without_control) {
     const Probe control = box.bare(attack.control.value_or(attack.arguments), attack.look);
     INFO("the control arm printed: " << control.output);
-    REQUIRE(happened(control));
+    REQUIRE(eventually([&] { return happened(control); }));
   }
   const Probe probe = box.run(attack.arguments, attack.look);
   INFO("the confined arm printed: " << probe.output);

@@ -46,6 +46,15 @@ std::vector<pid_t> descendants(pid_t pid) {
 
 void wait_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
+bool eventually(const std::function<bool()>& happened) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (!happened()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    wait_ms(5);
+  }
+  return true;
+}
+
 Redirected::Redirected(int standard, int replacement)
     : standard_(standard), saved_(::fcntl(standard, F_DUPFD_CLOEXEC, 3)) {
   ::dup2(replacement, standard);
@@ -120,7 +129,6 @@ Victim::~Victim() {
   ::munmap(memory_, 4096);
 }
 bool Victim::alive() const {
-  wait_ms(5);
   siginfo_t info{};
   return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
          info.si_pid == 0;

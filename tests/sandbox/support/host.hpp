@@ -13,6 +13,8 @@
 namespace mixguard::test {
 
 void wait_ms(int ms);
+// Within seconds: for what has to happen, on a machine that may be busy.
+[[nodiscard]] bool eventually(const std::function<bool()>& happened);
 
 // One of the standard descriptors is another one, until the end of the scope.
 class Redirected {
