@@ -2,6 +2,7 @@
 #include "guard/session.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #include "guard/terminal.hpp"
 #include "policy/explain.hpp"
 #include "policy/layout.hpp"
+#include "policy/quantity.hpp"
 #include "policy/text.hpp"
 #include "sandbox/sandbox.hpp"
 
@@ -316,6 +318,7 @@ class Session {
   }
 
   int exit_code_of(const Outcome& outcome) {
+    const policy::Limits& limits = judgement_.decision.confinement.limits;
     switch (outcome.kind) {
       case Outcome::Kind::kExited: {
         // The BEAM answers SIGTERM with an orderly stop and exit 0; half a task is not a success.
@@ -324,10 +327,17 @@ class Session {
         return cut_short ? 128 + outcome.interrupted_by : outcome.code;
       }
       case Outcome::Kind::kSignaled:
+        if (outcome.signal == SIGXFSZ && limits.file_size != 0)
+          console_.error("ended by writing a file beyond the limit of " +
+                         policy::size_text(limits.file_size) + " ([limits] file_size)");
         return 128 + outcome.signal;
+      case Outcome::Kind::kLimit:
+        console_.error("ended at the limit of " + outcome.limit + ": " + outcome.detail +
+                       " ([limits] " + outcome.limit + ")");
+        return kExitLimit;
       case Outcome::Kind::kTimedOut:
         console_.error("ended after the wall-clock limit of " +
-                       std::to_string(judgement_.decision.confinement.limits.wall_ms) + " ms");
+                       policy::duration_text(limits.wall_ms));
         return kExitTimedOut;
       case Outcome::Kind::kNotStarted:
         console_.error(options_.request.argv.front() + ": " + outcome.detail);

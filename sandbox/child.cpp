@@ -70,6 +70,7 @@ struct Child {
   void loopback_up() const noexcept;
 
   [[noreturn]] void payload() const noexcept;
+  void take_stdio() const noexcept;
   void apply_landlock() const noexcept;
   void drop_capabilities(Stage stage) const noexcept;
   void reset_signals() const noexcept;
@@ -245,6 +246,8 @@ void Child::mount_new(int root, const MountStep& step, const char* type,
   if (step.kind == MountStep::Kind::kTmpfs) {
     attributes |= sys::kMountAttrNoDev;
     check(sys::fsconfig(fs, sys::kFsconfigSetString, "mode", step.source, 0) == 0, stage);
+    if (plan.tmpfs_size != nullptr)
+      check(sys::fsconfig(fs, sys::kFsconfigSetString, "size", plan.tmpfs_size, 0) == 0, stage);
   } else if (step.kind == MountStep::Kind::kDevpts) {
     attributes |= sys::kMountAttrNoExec;
     check(sys::fsconfig(fs, sys::kFsconfigSetString, "ptmxmode", "0666", 0) == 0, stage);
@@ -385,8 +388,16 @@ void Child::reset_signals() const noexcept {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+void Child::take_stdio() const noexcept {
+  for (int target = 0; target < 3; ++target) {
+    const int given = plan.stdio[static_cast<std::size_t>(target)];
+    if (given >= 0) check(::dup2(given, target) == target, Stage::kDescriptors);
+  }
+}
+
 void Child::payload() const noexcept {
   if (!plan.namespaces) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  take_stdio();
   for (const RlimitStep& step : plan.limits) {
     check(::setrlimit(static_cast<__rlimit_resource>(step.resource), &step.limit) == 0,
           Stage::kLimits);
@@ -459,6 +470,9 @@ void Child::init(pid_t command) const noexcept {
   ::close(STDIN_FILENO);
   ::close(STDOUT_FILENO);
   ::close(STDERR_FILENO);
+  for (const int given : plan.stdio) {
+    if (given >= 0) ::close(given);  // the reader sees the end when the command closes its own
+  }
   sigset_t child_signal;
   ::sigemptyset(&child_signal);
   ::sigaddset(&child_signal, SIGCHLD);
@@ -501,6 +515,9 @@ void child_main(const ChildPlan& plan) noexcept {
   Child child{plan};
   ::close(plan.parent_control_fd);
   ::close(plan.parent_report_fd);
+  for (const int other : plan.parent_stdio) {
+    if (other >= 0) ::close(other);
+  }
   if (plan.namespaces) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   } else {

@@ -12,6 +12,7 @@
 
 #include <sys/resource.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -100,7 +101,12 @@ struct ChildPlan {
       nullptr;  // an existing directory that the new root covers while it is built
 
   std::span<const RlimitStep> limits;
+  const char* tmpfs_size = nullptr;  // bytes, decimal text: the most that each tmpfs holds
   const char* cwd = nullptr;
+
+  // What the command gets as standard input, output and error; -1: the caller's own.
+  std::array<int, 3> stdio{-1, -1, -1};
+  std::array<int, 2> parent_stdio{-1, -1};  // their other ends, closed first thing
 
   bool landlock = false;
   sys::LandlockRulesetAttr landlock_attr{};

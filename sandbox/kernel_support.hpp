@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "sandbox/cgroup.hpp"
+
 namespace mixguard::sandbox {
 
 struct KernelSupport {
@@ -15,8 +17,7 @@ struct KernelSupport {
   int landlock_abi = 0;  // 0: none
   std::string landlock_why;
   bool seccomp = false;
-  bool cgroup_delegated = false;  // cgroup v2 subtree that this user may write
-  std::string cgroup_why;
+  CgroupPlace cgroup;  // where a run can have a cgroup of its own, or why nowhere
 };
 
 // Probes once, in about a millisecond: one clone3 with all namespaces, one Landlock version query.

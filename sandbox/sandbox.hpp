@@ -66,12 +66,14 @@ struct Outcome {
     kExited,     // code
     kSignaled,   // signal: it died by one that mixguard did not send for the limits
     kTimedOut,   // the wall-clock limit ended it
+    kLimit,      // another limit ended it: `limit` says which, `detail` by how much
     kNotStarted  // the command could not be executed; `detail` names stage and error, and nothing
                  // of it ran
   };
   Kind kind = Kind::kNotStarted;
   int code = 0;
   int signal = 0;
+  std::string limit;  // kLimit: as in [limits], "memory", "processes", "cpu", "output"
   std::string detail;
   int error = 0;           // errno of kNotStarted
   bool not_found = false;  // kNotStarted because the program does not exist inside
@@ -100,7 +102,8 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
 [[nodiscard]] bool has_private_view(const std::vector<LayerReport>& layers);
 
 // Runs `command` and waits for its end. Standard input, output and error are the caller's,
-// untouched; no other descriptor is inherited. SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and (when a
+// untouched (with a limit on output, it and errors pass through pipes); no other descriptor is
+// inherited. SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and (when a
 // process sent them) SIGINT and SIGQUIT are passed on to the command. When the caller dies, by
 // SIGKILL too, everything started dies. Must be called from a single-threaded process. On return no
 // process of the run is left.

@@ -14,10 +14,13 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <optional>
 
 #include "sandbox/event_loop.hpp"
+#include "sandbox/limit_watch.hpp"
 #include "sandbox/namespaces.hpp"
+#include "sandbox/output_relay.hpp"
 #include "sandbox/sys/unique_fd.hpp"
 
 namespace mixguard::sandbox {
@@ -85,26 +88,33 @@ Result<Channels> make_channels() {
 }
 
 // A full copy of this process, as fork(2) would make it: no CLONE_VM, so the plan needs no sharing.
-long clone_child(std::uint64_t flags, int* pidfd) {
+// `cgroup`: the one to start in, or -1.
+long clone_child(std::uint64_t flags, int cgroup, int* pidfd) {
   sys::CloneArgs args{};
   args.flags = flags | CLONE_PIDFD;
+  if (cgroup >= 0) {
+    args.flags |= sys::kCloneIntoCgroup;
+    args.cgroup = static_cast<std::uint64_t>(cgroup);
+  }
   args.pidfd = reinterpret_cast<std::uint64_t>(pidfd);
   args.exit_signal = SIGCHLD;
   const long pid = sys::clone3(args);
-  if (pid >= 0 || errno != ENOSYS) return pid;
+  if (pid >= 0 || errno != ENOSYS || cgroup >= 0) return pid;
   // Docker's default profile of before 2021 and other filters answer clone3 with ENOSYS.
   return ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
 }
 
 class Supervision {
  public:
-  Supervision(EventLoop loop, Channels channels, UniqueFd pidfd, UniqueFd signals,
-              const SpawnOptions& options)
-      : loop_(std::move(loop)),
+  Supervision(EventLoop& loop, Channels channels, pid_t pid, UniqueFd pidfd, UniqueFd signals,
+              OutputRelay* output, const SpawnOptions& options)
+      : loop_(loop),
         channels_(std::move(channels)),
         pidfd_(std::move(pidfd)),
         signals_(std::move(signals)),
+        output_(output),
         options_(options),
+        limit_watch_(options.limits, pid, options.cgroup),
         started_(Clock::now()) {}
 
   // The supervisor's part of the run: whoever wants to serve it watches here.
@@ -114,7 +124,20 @@ class Supervision {
         !watched) {
       return watched;
     }
-    return loop_.watch(signals_.get(), EPOLLIN, [this](auto) { pass_signals_on(); });
+    if (auto watched = loop_.watch(signals_.get(), EPOLLIN, [this](auto) { pass_signals_on(); });
+        !watched) {
+      return watched;
+    }
+    const auto passed = [this](PassedLimit limit) { end_for(std::move(limit)); };
+    if (output_ != nullptr) {
+      const std::uint64_t allowed = options_.limits.output;
+      if (auto relayed = output_->start(
+              loop_, [=](std::uint64_t written) { passed({"output", used_of(written, allowed)}); });
+          !relayed) {
+        return relayed;
+      }
+    }
+    return limit_watch_.start(loop_, passed);
   }
 
   bool let_go() const { return order({Order::Kind::kGo}); }
@@ -128,6 +151,7 @@ class Supervision {
   Result<Outcome> wait() {
     while (!ended_) turn(timeout());
     end();
+    if (output_ != nullptr) output_->drain();
     return outcome(report_);
   }
 
@@ -153,6 +177,11 @@ class Supervision {
     }
     timed_out_ = true;
     pass_on(SIGTERM);
+  }
+  // A limit that is passed ends the run at once: what it is about to take cannot wait for manners.
+  void end_for(PassedLimit limit) {
+    if (!passed_limit_) passed_limit_ = std::move(limit);
+    ended_ = true;
   }
   void read_report() {
     Report received{};
@@ -193,6 +222,15 @@ class Supervision {
     Outcome outcome;
     outcome.wall = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
     outcome.interrupted_by = interrupted_by_;
+    // The kernel ends a cgroup that is out of memory as a whole, init and its report included.
+    std::optional<PassedLimit> passed = passed_limit_;
+    if (!passed) passed = limit_watch_.at_end();
+    if (passed && !(report && report->kind == Report::Kind::kFailed)) {
+      outcome.kind = Outcome::Kind::kLimit;
+      outcome.limit = std::move(passed->name);
+      outcome.detail = std::move(passed->detail);
+      return outcome;
+    }
     if (!report) {
       if (!timed_out_) return fail("the sandbox's init ended without a word");
       outcome.kind = Outcome::Kind::kTimedOut;
@@ -224,11 +262,14 @@ class Supervision {
     return outcome;
   }
 
-  EventLoop loop_;
+  EventLoop& loop_;
   Channels channels_;
   UniqueFd pidfd_;
   UniqueFd signals_;
+  OutputRelay* output_;
   SpawnOptions options_;
+  LimitWatch limit_watch_;
+  std::optional<PassedLimit> passed_limit_;
   Clock::time_point started_;
   std::optional<Report> report_;
   bool ended_ = false;
@@ -248,18 +289,37 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
   plan.report_fd = channels->child_report.get();
   plan.parent_report_fd = channels->report.get();
 
+  std::unique_ptr<OutputRelay> output;
+  if (options.limits.output != 0) {
+    auto relay = OutputRelay::create(options.limits.output);
+    if (!relay) return propagate(relay);
+    output = std::move(*relay);
+    plan.stdio = {-1, output->output(), output->error()};
+    plan.parent_stdio = output->readers();
+  }
+
   const SignalGuard guard;
   int raw_pidfd = -1;
-  const long pid = clone_child(plan.namespaces ? namespace_flags() : 0, &raw_pidfd);
+  const std::uint64_t flags = plan.namespaces ? namespace_flags() : 0;
+  const int cgroup = options.cgroup != nullptr ? options.cgroup->fd() : -1;
+  long pid = clone_child(flags, cgroup, &raw_pidfd);
+  // Linux before 5.7 does not know how to start in a cgroup; the child waits for its go and can be
+  // put there.
+  const bool put_there = pid < 0 && cgroup >= 0;
+  if (put_there) pid = clone_child(flags, -1, &raw_pidfd);
   if (pid < 0) return tl::unexpected(from_errno("sandbox step clone"));
   if (pid == 0) child_main(plan);
 
   UniqueFd pidfd(raw_pidfd);
   channels->child_control.reset();
   channels->child_report.reset();
-  Supervision supervision(std::move(*loop), std::move(*channels), std::move(pidfd), guard.listen(),
-                          options);
+  Supervision supervision(*loop, std::move(*channels), static_cast<pid_t>(pid), std::move(pidfd),
+                          guard.listen(), output.get(), options);
   if (auto listening = supervision.listen(); !listening) return propagate(listening);
+  if (put_there) {
+    if (auto taken = options.cgroup->take(static_cast<pid_t>(pid)); !taken)
+      return fail("sandbox step cgroup: " + taken.error().message, taken.error().code);
+  }
   if (plan.namespaces) {
     // On failure the control socket closes with `supervision`, and the child, still waiting for its
     // go, ends.
