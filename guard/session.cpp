@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -258,13 +259,10 @@ class Session {
       static_cast<void>(remembrance_.discard());
       return internal(appended.error());
     }
-    // A live command writes through; nothing is left to serialise, and a server must not keep
-    // others out.
-    if (remembrance_.writes_through()) lock_.reset();
     return std::nullopt;
   }
 
-  sandbox::Command command() const {
+  sandbox::Command command() {
     const policy::Decision& decision = judgement_.decision;
     sandbox::Command command;
     if (decision.program == "mix" || decision.program == "iex") {
@@ -296,7 +294,17 @@ class Session {
     command.meanwhile = [this](const std::function<bool()>& over) {
       if (lock_) static_cast<void>(store_.empty_trash(over));
     };
+    // A server or a console compiles first: two of them in one build directory would do so at once,
+    // because Mix's own lock does not reach out of a network namespace. Afterwards it must not keep
+    // others out.
+    if (remembrance_.writes_through()) command.at_rest = [this] { release_lock(); };
     return command;
+  }
+
+  // Unlocked and not only closed: the sandbox's init has a copy of the descriptor.
+  void release_lock() {
+    if (lock_) ::flock(lock_.get(), LOCK_UN);
+    lock_.reset();
   }
 
   // With --json our standard output belongs to the document; the command's goes to standard error.

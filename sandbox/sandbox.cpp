@@ -267,6 +267,7 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   how.wall = std::chrono::milliseconds(confinement.limits.wall_ms);
   how.grace = kGrace;
   how.meanwhile = command.meanwhile;
+  how.at_rest = command.at_rest;
   how.limits = confinement.limits;
   how.cgroup = *cgroup ? &**cgroup : nullptr;
   return spawn_and_wait(plan, how);

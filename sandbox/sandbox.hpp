@@ -27,6 +27,9 @@ struct Command {
   // Work of the caller's own to do while the command runs. It has to call over() every few
   // milliseconds, which serves the command, and to stop soon after that is true. May be empty.
   std::function<void(const std::function<bool()>& over)> meanwhile;
+  // Called once when the command has come to rest for the first time (it has started, and waits),
+  // at the latest after a minute. May be empty.
+  std::function<void()> at_rest;
 };
 
 // Something of the host that the command sees. Sources are resolved in the caller's mount namespace

@@ -21,6 +21,7 @@
 #include "sandbox/limit_watch.hpp"
 #include "sandbox/namespaces.hpp"
 #include "sandbox/output_relay.hpp"
+#include "sandbox/quiet_watch.hpp"
 #include "sandbox/sys/unique_fd.hpp"
 
 namespace mixguard::sandbox {
@@ -115,6 +116,7 @@ class Supervision {
         output_(output),
         options_(options),
         limit_watch_(options.limits, pid, options.cgroup),
+        quiet_watch_(pid),
         started_(Clock::now()) {}
 
   // The supervisor's part of the run: whoever wants to serve it watches here.
@@ -136,6 +138,9 @@ class Supervision {
           !relayed) {
         return relayed;
       }
+    }
+    if (options_.at_rest) {
+      if (auto watched = quiet_watch_.start(loop_, options_.at_rest); !watched) return watched;
     }
     return limit_watch_.start(loop_, passed);
   }
@@ -269,6 +274,7 @@ class Supervision {
   OutputRelay* output_;
   SpawnOptions options_;
   LimitWatch limit_watch_;
+  QuietWatch quiet_watch_;
   std::optional<PassedLimit> passed_limit_;
   Clock::time_point started_;
   std::optional<Report> report_;

@@ -18,6 +18,7 @@ struct SpawnOptions {
   std::chrono::milliseconds wall{0};   // 0: no limit
   std::chrono::milliseconds grace{0};  // between SIGTERM and the end, after the wall-clock limit
   std::function<void(const std::function<bool()>& over)> meanwhile;  // as in Command
+  std::function<void()> at_rest;                                     // as in Command
   policy::Limits limits;                                             // those of the run as a whole
   const RunCgroup* cgroup = nullptr;                                 // the run's own, if it has one
 };
