@@ -74,6 +74,15 @@ TEST_CASE("SIGTERM is passed on and the command's own answer counts", "[manners]
   CHECK(probe.outcome.interrupted_by == SIGTERM);
 }
 
+TEST_CASE("SIGINT that a process sends is passed on", "[manners]") {
+  if (!full_sandbox_available()) return;
+  Box box;
+  const LateSignal late(SIGINT, 150);
+  const auto probe = box.run({"sleep", "20"});
+  CHECK(probe.outcome.kind == Outcome::Kind::kSignaled);
+  CHECK(probe.outcome.signal == SIGINT);
+}
+
 TEST_CASE("the wall-clock limit ends even a command that ignores SIGTERM", "[manners]") {
   if (!full_sandbox_available()) return;
   Box box;
