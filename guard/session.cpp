@@ -298,6 +298,7 @@ class Session {
     // because Mix's own lock does not reach out of a network namespace. Afterwards it must not keep
     // others out.
     if (remembrance_.writes_through()) command.at_rest = [this] { release_lock(); };
+    command.own_terminal = remembrance_.writes_through();
     return command;
   }
 

@@ -389,6 +389,10 @@ void Child::reset_signals() const noexcept {
 }
 
 void Child::take_stdio() const noexcept {
+  if (plan.own_session) {
+    // Every signal is blocked: SIGTTOU does not stop us.
+    check(::setpgid(0, 0) == 0 && ::tcsetpgrp(plan.stdio[0], ::getpid()) == 0, Stage::kTerminal);
+  }
   for (int target = 0; target < 3; ++target) {
     const int given = plan.stdio[static_cast<std::size_t>(target)];
     if (given >= 0) check(::dup2(given, target) == target, Stage::kDescriptors);
@@ -484,15 +488,22 @@ void Child::init(pid_t command) const noexcept {
     if (events[0].revents != 0) {
       Order order;
       if (!receive(plan.control_fd, order)) break;  // the supervisor is gone
-      ::kill(command, order.signal);
+      ::kill(order.signal == SIGCONT ? -command : command, order.signal);
     }
     if (events[1].revents == 0) continue;
     signalfd_siginfo info{};
     while (::read(ended, &info, sizeof(info)) > 0) {
     }
     int status = 0;
-    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    const int how = WNOHANG | (plan.own_session ? WUNTRACED : 0);
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, how)) > 0;) {
       if (pid != command) continue;
+      if (WIFSTOPPED(status)) {
+        Report stopped{};
+        stopped.kind = Report::Kind::kStopped;
+        send(stopped);
+        continue;
+      }
       if (!plan.namespaces) kill_descendants();
       rusage usage{};
       ::getrusage(RUSAGE_CHILDREN, &usage);
@@ -537,6 +548,9 @@ void child_main(const ChildPlan& plan) noexcept {
     child.build_root();
     child.loopback_up();
   }
+  if (plan.own_session) {
+    child.check(::setsid() >= 0 && ::ioctl(plan.stdio[0], TIOCSCTTY, 0) == 0, Stage::kTerminal);
+  }
   // Raw: fork(3) would run the atfork handlers of every library.
   const auto command = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
   child.check(command >= 0, Stage::kSpawnPayload);
@@ -574,6 +588,8 @@ const char* stage_name(Stage stage) noexcept {
       return "seal_root";
     case Stage::kLoopback:
       return "loopback";
+    case Stage::kTerminal:
+      return "terminal";
     case Stage::kSpawnPayload:
       return "spawn_payload";
     case Stage::kLimits:

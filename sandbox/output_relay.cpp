@@ -23,9 +23,13 @@ constexpr int kPatienceMs = 5000;
 
 }  // namespace
 
-ByteRelay::ByteRelay(EventLoop& loop, UniqueFd source, int sink, Admit admit)
+ByteRelay::ByteRelay(EventLoop& loop, UniqueFd source, int sink, Admit admit, Sink whose)
     : loop_(loop), source_(std::move(source)), sink_(sink), admit_(std::move(admit)) {
   struct stat info{};
+  if (whose == Sink::kOurs) {
+    kind_ = SinkKind::kOwn;
+    return;
+  }
   if (::fstat(sink_, &info) != 0) return;
   if (S_ISSOCK(info.st_mode)) {
     kind_ = SinkKind::kSocket;
@@ -145,8 +149,8 @@ SigpipeIgnored::SigpipeIgnored() : saved_{} {
 
 SigpipeIgnored::~SigpipeIgnored() { ::sigaction(SIGPIPE, &saved_, nullptr); }
 
-Result<std::unique_ptr<OutputRelay>> OutputRelay::create(std::uint64_t limit) {
-  std::unique_ptr<OutputRelay> relay(new OutputRelay(limit));
+Result<std::unique_ptr<OutputRelay>> OutputRelay::create() {
+  std::unique_ptr<OutputRelay> relay(new OutputRelay);
   for (std::size_t i = 0; i < 2; ++i) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0)
@@ -160,15 +164,7 @@ Result<std::unique_ptr<OutputRelay>> OutputRelay::create(std::uint64_t limit) {
 
 OutputRelay::~OutputRelay() = default;
 
-Result<void> OutputRelay::start(EventLoop& loop, std::function<void(std::uint64_t)> passed) {
-  passed_ = std::move(passed);
-  const auto admit = [this](std::size_t come) -> std::size_t {
-    const std::uint64_t left = limit_ - std::min(limit_, written_);
-    written_ += come;
-    if (come <= left) return come;
-    passed_(written_);
-    return static_cast<std::size_t>(left);
-  };
+Result<void> OutputRelay::start(EventLoop& loop, const ByteRelay::Admit& admit) {
   for (std::size_t i = 0; i < 2; ++i) {
     writers_[i].reset();
     const int sink = i == 0 ? STDOUT_FILENO : STDERR_FILENO;

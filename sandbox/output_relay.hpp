@@ -29,7 +29,8 @@ class ByteRelay {
 
   // Takes over `source`, which must not block. `sink` stays the caller's and its flags stay as they
   // are: others may have it, too.
-  ByteRelay(EventLoop& loop, UniqueFd source, int sink, Admit admit);
+  enum class Sink { kCallers, kOurs };  // ours: does not block
+  ByteRelay(EventLoop& loop, UniqueFd source, int sink, Admit admit, Sink whose = Sink::kCallers);
   ~ByteRelay();
   ByteRelay(const ByteRelay&) = delete;
   ByteRelay& operator=(const ByteRelay&) = delete;
@@ -80,7 +81,7 @@ class SigpipeIgnored {
 class OutputRelay {
  public:
   // Makes the pipes.
-  static Result<std::unique_ptr<OutputRelay>> create(std::uint64_t limit);
+  static Result<std::unique_ptr<OutputRelay>> create();
   ~OutputRelay();
   OutputRelay(const OutputRelay&) = delete;
   OutputRelay& operator=(const OutputRelay&) = delete;
@@ -93,20 +94,16 @@ class OutputRelay {
     return {readers_[0].get(), readers_[1].get()};
   }
 
-  // Relays while `loop` turns; calls `passed` once when the limit is passed. What is above it is
-  // not passed on.
-  Result<void> start(EventLoop& loop, std::function<void(std::uint64_t)> passed);
+  // Relays while `loop` turns. `admit` is asked for both streams.
+  Result<void> start(EventLoop& loop, const ByteRelay::Admit& admit);
   void drain();
 
  private:
-  explicit OutputRelay(std::uint64_t limit) : limit_(limit) {}
+  OutputRelay() = default;
 
   SigpipeIgnored ignored_;
-  std::uint64_t limit_;
-  std::uint64_t written_ = 0;
   std::array<UniqueFd, 2> readers_, writers_;
   std::array<std::unique_ptr<ByteRelay>, 2> relays_;
-  std::function<void(std::uint64_t)> passed_;
 };
 
 }  // namespace mixguard::sandbox

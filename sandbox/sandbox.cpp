@@ -18,6 +18,7 @@
 #include "sandbox/mounts.hpp"
 #include "sandbox/seccomp_filter.hpp"
 #include "sandbox/spawn.hpp"
+#include "sandbox/terminal.hpp"
 #include "sandbox/usage.hpp"
 
 namespace mixguard::sandbox {
@@ -267,9 +268,11 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   how.wall = std::chrono::milliseconds(confinement.limits.wall_ms);
   how.grace = kGrace;
   how.meanwhile = command.meanwhile;
+  how.own_terminal = command.own_terminal && PrivateTerminal::is_called_for();
   how.at_rest = command.at_rest;
   how.limits = confinement.limits;
   how.cgroup = *cgroup ? &**cgroup : nullptr;
+  const KeptTerminalSettings kept;
   return spawn_and_wait(plan, how);
 }
 

@@ -30,6 +30,9 @@ struct Command {
   // Called once when the command has come to rest for the first time (it has started, and waits),
   // at the latest after a minute. May be empty.
   std::function<void()> at_rest;
+  // When standard input, output and error are a terminal: the command gets one of its own, and
+  // bytes pass between the two (sandbox/terminal.hpp).
+  bool own_terminal = false;
 };
 
 // Something of the host that the command sees. Sources are resolved in the caller's mount namespace
@@ -105,11 +108,11 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
 [[nodiscard]] bool has_private_view(const std::vector<LayerReport>& layers);
 
 // Runs `command` and waits for its end. Standard input, output and error are the caller's,
-// untouched (with a limit on output, it and errors pass through pipes); no other descriptor is
-// inherited. SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and (when a
-// process sent them) SIGINT and SIGQUIT are passed on to the command. When the caller dies, by
-// SIGKILL too, everything started dies. Must be called from a single-threaded process. On return no
-// process of the run is left.
+// untouched (with a limit on output, it and errors pass through pipes; a private terminal is the
+// other exception); no other descriptor is inherited. A terminal's settings are afterwards what
+// they were before. SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and (when a process sent them) SIGINT and
+// SIGQUIT are passed on to the command. When the caller dies, by SIGKILL too, everything started
+// dies. Must be called from a single-threaded process. On return no process of the run is left.
 //
 // Fails only when the sandbox could not be built (the message names the stage); then nothing of the
 // command ran.

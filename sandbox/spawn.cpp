@@ -23,6 +23,7 @@
 #include "sandbox/output_relay.hpp"
 #include "sandbox/quiet_watch.hpp"
 #include "sandbox/sys/unique_fd.hpp"
+#include "sandbox/terminal.hpp"
 
 namespace mixguard::sandbox {
 namespace {
@@ -54,9 +55,12 @@ class SignalGuard {
   SignalGuard& operator=(const SignalGuard&) = delete;
 
   // Terminal stops and the rest keep their usual meaning for the supervisor.
-  UniqueFd listen() const {
+  UniqueFd listen(bool own_terminal) const {
     sigset_t passed_on;
     ::sigemptyset(&passed_on);
+    if (own_terminal) {
+      for (const int signal : {SIGWINCH, SIGTSTP}) ::sigaddset(&passed_on, signal);
+    }
     for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2})
       ::sigaddset(&passed_on, signal);
     ::sigprocmask(SIG_SETMASK, &passed_on, nullptr);
@@ -108,12 +112,13 @@ long clone_child(std::uint64_t flags, int cgroup, int* pidfd) {
 class Supervision {
  public:
   Supervision(EventLoop& loop, Channels channels, pid_t pid, UniqueFd pidfd, UniqueFd signals,
-              OutputRelay* output, const SpawnOptions& options)
+              OutputRelay* output, PrivateTerminal* terminal, const SpawnOptions& options)
       : loop_(loop),
         channels_(std::move(channels)),
         pidfd_(std::move(pidfd)),
         signals_(std::move(signals)),
         output_(output),
+        terminal_(terminal),
         options_(options),
         limit_watch_(options.limits, pid, options.cgroup),
         quiet_watch_(pid),
@@ -130,19 +135,17 @@ class Supervision {
         !watched) {
       return watched;
     }
-    const auto passed = [this](PassedLimit limit) { end_for(std::move(limit)); };
+    const auto admitted = [this](std::size_t come) { return admit(come); };
     if (output_ != nullptr) {
-      const std::uint64_t allowed = options_.limits.output;
-      if (auto relayed = output_->start(
-              loop_, [=](std::uint64_t written) { passed({"output", used_of(written, allowed)}); });
-          !relayed) {
-        return relayed;
-      }
+      if (auto relayed = output_->start(loop_, admitted); !relayed) return relayed;
+    }
+    if (terminal_ != nullptr) {
+      if (auto relayed = terminal_->start(loop_, admitted); !relayed) return relayed;
     }
     if (options_.at_rest) {
       if (auto watched = quiet_watch_.start(loop_, options_.at_rest); !watched) return watched;
     }
-    return limit_watch_.start(loop_, passed);
+    return limit_watch_.start(loop_, [this](PassedLimit limit) { end_for(std::move(limit)); });
   }
 
   bool let_go() const { return order({Order::Kind::kGo}); }
@@ -157,6 +160,7 @@ class Supervision {
     while (!ended_) turn(timeout());
     end();
     if (output_ != nullptr) output_->drain();
+    if (terminal_ != nullptr) terminal_->drain();
     return outcome(report_);
   }
 
@@ -183,6 +187,15 @@ class Supervision {
     timed_out_ = true;
     pass_on(SIGTERM);
   }
+  // How many of the bytes that the command has written may be passed on.
+  std::size_t admit(std::size_t come) {
+    const std::uint64_t allowed = options_.limits.output;
+    const std::uint64_t left = allowed - std::min(allowed, written_);
+    written_ += come;
+    if (allowed == 0 || come <= left) return come;
+    end_for({"output", used_of(written_, allowed)});
+    return static_cast<std::size_t>(left);
+  }
   // A limit that is passed ends the run at once: what it is about to take cannot wait for manners.
   void end_for(PassedLimit limit) {
     if (!passed_limit_) passed_limit_ = std::move(limit);
@@ -192,8 +205,15 @@ class Supervision {
     Report received{};
     const ssize_t n = ::read(channels_.report.get(), &received, sizeof(received));
     if (n < 0 && errno == EINTR) return;
-    if (n == static_cast<ssize_t>(sizeof(received))) report_ = received;
+    if (n == static_cast<ssize_t>(sizeof(received))) {
+      if (received.kind == Report::Kind::kStopped) return stop_with_command();
+      report_ = received;
+    }
     ended_ = true;
+  }
+  void stop_with_command() {
+    terminal_->stop_with_command();
+    pass_on(SIGCONT);
   }
   bool order(const Order& order) const {
     return ::send(channels_.control.get(), &order, sizeof(order), MSG_NOSIGNAL) ==
@@ -208,6 +228,14 @@ class Supervision {
       const auto signal = static_cast<int>(info.ssi_signo);
       // The terminal sends these to its whole foreground group, the command included: once is
       // enough.
+      if (signal == SIGWINCH) {
+        terminal_->follow_size();
+        continue;
+      }
+      if (signal == SIGTSTP) {
+        pass_on(signal);  // the command's stopping is reported, and stops us
+        continue;
+      }
       const bool from_terminal = info.ssi_code == SI_KERNEL;
       interrupted_by_ = signal;
       if (!from_terminal || (signal != SIGINT && signal != SIGQUIT)) pass_on(signal);
@@ -272,12 +300,14 @@ class Supervision {
   UniqueFd pidfd_;
   UniqueFd signals_;
   OutputRelay* output_;
+  PrivateTerminal* terminal_;
   SpawnOptions options_;
   LimitWatch limit_watch_;
   QuietWatch quiet_watch_;
   std::optional<PassedLimit> passed_limit_;
   Clock::time_point started_;
   std::optional<Report> report_;
+  std::uint64_t written_ = 0;
   bool ended_ = false;
   bool timed_out_ = false;
   int interrupted_by_ = 0;
@@ -296,8 +326,16 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
   plan.parent_report_fd = channels->report.get();
 
   std::unique_ptr<OutputRelay> output;
-  if (options.limits.output != 0) {
-    auto relay = OutputRelay::create(options.limits.output);
+  std::unique_ptr<PrivateTerminal> terminal;
+  if (options.own_terminal) {
+    auto made = PrivateTerminal::create();
+    if (!made) return propagate(made);
+    terminal = std::move(*made);
+    plan.stdio = {terminal->inner(), terminal->inner(), terminal->inner()};
+    plan.parent_stdio = {terminal->outer(), -1};
+    plan.own_session = true;
+  } else if (options.limits.output != 0) {
+    auto relay = OutputRelay::create();
     if (!relay) return propagate(relay);
     output = std::move(*relay);
     plan.stdio = {-1, output->output(), output->error()};
@@ -320,7 +358,8 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
   channels->child_control.reset();
   channels->child_report.reset();
   Supervision supervision(*loop, std::move(*channels), static_cast<pid_t>(pid), std::move(pidfd),
-                          guard.listen(), output.get(), options);
+                          guard.listen(options.own_terminal), output.get(), terminal.get(),
+                          options);
   if (auto listening = supervision.listen(); !listening) return propagate(listening);
   if (put_there) {
     if (auto taken = options.cgroup->take(static_cast<pid_t>(pid)); !taken)

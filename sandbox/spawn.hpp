@@ -19,8 +19,9 @@ struct SpawnOptions {
   std::chrono::milliseconds grace{0};  // between SIGTERM and the end, after the wall-clock limit
   std::function<void(const std::function<bool()>& over)> meanwhile;  // as in Command
   std::function<void()> at_rest;                                     // as in Command
-  policy::Limits limits;                                             // those of the run as a whole
-  const RunCgroup* cgroup = nullptr;                                 // the run's own, if it has one
+  bool own_terminal = false;          // where PrivateTerminal::is_called_for()
+  policy::Limits limits;              // those of the run as a whole
+  const RunCgroup* cgroup = nullptr;  // the run's own, if it has one
 };
 
 // Clones, writes the id maps, lets the child go, forwards signals, waits. `plan` gets its

@@ -285,6 +285,13 @@ int own_cgroup(const Arguments&) {
   std::printf("%.*s", static_cast<int>(::read(fd, text, sizeof(text))), text);
   return 0;
 }
+int spoil_terminal(const Arguments&) {
+  termios settings{};
+  if (::tcgetattr(0, &settings) != 0) return verdict(false);
+  settings.c_lflag = 0;
+  settings.c_oflag = 0;
+  return verdict(::tcsetattr(0, TCSANOW, &settings) == 0);
+}
 int report_signals(const Arguments&) {
   sigset_t blocked;
   ::sigprocmask(SIG_SETMASK, nullptr, &blocked);
@@ -374,6 +381,7 @@ constexpr Attack kAttacks[] = {
     {"burn", burn},
     {"talk", talk},
     {"own_cgroup", own_cgroup},
+    {"spoil_terminal", spoil_terminal},
     {"report_signals", report_signals},
     {"raise_signal", raise_signal},
     {"exit_with", exit_with},
