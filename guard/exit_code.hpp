@@ -18,6 +18,8 @@ enum ExitCode : int {
   kExitInternal = 125,
   kExitDenied = 126,
   kExitNotFound = 127,
+  kExitLimit =
+      137,  // a limit other than the wall clock: as after SIGKILL, with a line that names it
 };
 
 }  // namespace mixguard::guard

@@ -2,6 +2,8 @@
 #include "guard/session.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +26,7 @@
 #include "guard/terminal.hpp"
 #include "policy/explain.hpp"
 #include "policy/layout.hpp"
+#include "policy/quantity.hpp"
 #include "policy/text.hpp"
 #include "sandbox/sandbox.hpp"
 
@@ -257,13 +260,10 @@ class Session {
       static_cast<void>(remembrance_.discard());
       return internal(appended.error());
     }
-    // A live command writes through; nothing is left to serialise, and a server must not keep
-    // others out.
-    if (remembrance_.writes_through()) lock_.reset();
     return std::nullopt;
   }
 
-  sandbox::Command command() const {
+  sandbox::Command command() {
     const policy::Decision& decision = judgement_.decision;
     sandbox::Command command;
     if (decision.program == "mix" || decision.program == "iex") {
@@ -296,7 +296,18 @@ class Session {
     command.meanwhile = [this](const std::function<bool()>& over) {
       if (lock_) static_cast<void>(store_.empty_trash(over));
     };
+    // A server or a console compiles first: two of them in one build directory would do so at once,
+    // because Mix's own lock does not reach out of a network namespace. Afterwards it must not keep
+    // others out.
+    if (remembrance_.writes_through()) command.at_rest = [this] { release_lock(); };
+    command.own_terminal = remembrance_.writes_through();
     return command;
+  }
+
+  // Unlocked and not only closed: the sandbox's init has a copy of the descriptor.
+  void release_lock() {
+    if (lock_) ::flock(lock_.get(), LOCK_UN);
+    lock_.reset();
   }
 
   // With --json our standard output belongs to the document; the command's goes to standard error.
@@ -319,6 +330,7 @@ class Session {
   }
 
   int exit_code_of(const Outcome& outcome) {
+    const policy::Limits& limits = judgement_.decision.confinement.limits;
     switch (outcome.kind) {
       case Outcome::Kind::kExited: {
         // The BEAM answers SIGTERM with an orderly stop and exit 0; half a task is not a success.
@@ -327,10 +339,17 @@ class Session {
         return cut_short ? 128 + outcome.interrupted_by : outcome.code;
       }
       case Outcome::Kind::kSignaled:
+        if (outcome.signal == SIGXFSZ && limits.file_size != 0)
+          console_.error("ended by writing a file beyond the limit of " +
+                         policy::size_text(limits.file_size) + " ([limits] file_size)");
         return 128 + outcome.signal;
+      case Outcome::Kind::kLimit:
+        console_.error("ended at the limit of " + outcome.limit + ": " + outcome.detail +
+                       " ([limits] " + outcome.limit + ")");
+        return kExitLimit;
       case Outcome::Kind::kTimedOut:
         console_.error("ended after the wall-clock limit of " +
-                       std::to_string(judgement_.decision.confinement.limits.wall_ms) + " ms");
+                       policy::duration_text(limits.wall_ms));
         return kExitTimedOut;
       case Outcome::Kind::kNotStarted:
         console_.error(options_.request.argv.front() + ": " + outcome.detail);

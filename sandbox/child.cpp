@@ -70,6 +70,7 @@ struct Child {
   void loopback_up() const noexcept;
 
   [[noreturn]] void payload() const noexcept;
+  void take_stdio() const noexcept;
   void apply_landlock() const noexcept;
   void drop_capabilities(Stage stage) const noexcept;
   void reset_signals() const noexcept;
@@ -246,6 +247,8 @@ void Child::mount_new(int root, const MountStep& step, const char* type,
   if (step.kind == MountStep::Kind::kTmpfs) {
     attributes |= sys::kMountAttrNoDev;
     check(sys::fsconfig(fs, sys::kFsconfigSetString, "mode", step.source, 0) == 0, stage);
+    if (plan.tmpfs_size != nullptr)
+      check(sys::fsconfig(fs, sys::kFsconfigSetString, "size", plan.tmpfs_size, 0) == 0, stage);
   } else if (step.kind == MountStep::Kind::kDevpts) {
     attributes |= sys::kMountAttrNoExec;
     check(sys::fsconfig(fs, sys::kFsconfigSetString, "ptmxmode", "0666", 0) == 0, stage);
@@ -419,8 +422,20 @@ void Child::install_exec_filter() const noexcept {
   ::close(listener);
 }
 
+void Child::take_stdio() const noexcept {
+  if (plan.own_session) {
+    // Every signal is blocked: SIGTTOU does not stop us.
+    check(::setpgid(0, 0) == 0 && ::tcsetpgrp(plan.stdio[0], ::getpid()) == 0, Stage::kTerminal);
+  }
+  for (int target = 0; target < 3; ++target) {
+    const int given = plan.stdio[static_cast<std::size_t>(target)];
+    if (given >= 0) check(::dup2(given, target) == target, Stage::kDescriptors);
+  }
+}
+
 void Child::payload() const noexcept {
   if (!plan.namespaces) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  take_stdio();
   for (const RlimitStep& step : plan.limits) {
     check(::setrlimit(static_cast<__rlimit_resource>(step.resource), &step.limit) == 0,
           Stage::kLimits);
@@ -494,6 +509,9 @@ void Child::init(pid_t command) const noexcept {
   ::close(STDIN_FILENO);
   ::close(STDOUT_FILENO);
   ::close(STDERR_FILENO);
+  for (const int given : plan.stdio) {
+    if (given >= 0) ::close(given);  // the reader sees the end when the command closes its own
+  }
   sigset_t child_signal;
   ::sigemptyset(&child_signal);
   ::sigaddset(&child_signal, SIGCHLD);
@@ -505,15 +523,22 @@ void Child::init(pid_t command) const noexcept {
     if (events[0].revents != 0) {
       Order order;
       if (!receive(plan.control_fd, order)) break;  // the supervisor is gone
-      ::kill(command, order.signal);
+      ::kill(order.signal == SIGCONT ? -command : command, order.signal);
     }
     if (events[1].revents == 0) continue;
     signalfd_siginfo info{};
     while (::read(ended, &info, sizeof(info)) > 0) {
     }
     int status = 0;
-    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    const int how = WNOHANG | (plan.own_session ? WUNTRACED : 0);
+    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, how)) > 0;) {
       if (pid != command) continue;
+      if (WIFSTOPPED(status)) {
+        Report stopped{};
+        stopped.kind = Report::Kind::kStopped;
+        send(stopped);
+        continue;
+      }
       if (!plan.namespaces) kill_descendants();
       rusage usage{};
       ::getrusage(RUSAGE_CHILDREN, &usage);
@@ -536,6 +561,9 @@ void child_main(const ChildPlan& plan) noexcept {
   Child child{plan};
   ::close(plan.parent_control_fd);
   ::close(plan.parent_report_fd);
+  for (const int other : plan.parent_stdio) {
+    if (other >= 0) ::close(other);
+  }
   if (plan.namespaces) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   } else {
@@ -554,6 +582,9 @@ void child_main(const ChildPlan& plan) noexcept {
     child.open_sources();
     child.build_root();
     child.loopback_up();
+  }
+  if (plan.own_session) {
+    child.check(::setsid() >= 0 && ::ioctl(plan.stdio[0], TIOCSCTTY, 0) == 0, Stage::kTerminal);
   }
   // Raw: fork(3) would run the atfork handlers of every library.
   const auto command = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
@@ -592,6 +623,8 @@ const char* stage_name(Stage stage) noexcept {
       return "seal_root";
     case Stage::kLoopback:
       return "loopback";
+    case Stage::kTerminal:
+      return "terminal";
     case Stage::kSpawnPayload:
       return "spawn_payload";
     case Stage::kLimits:

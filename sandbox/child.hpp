@@ -12,6 +12,7 @@
 
 #include <sys/resource.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -39,6 +40,7 @@ enum class Stage : std::int32_t {
   kPivotRoot,
   kSealRoot,
   kLoopback,
+  kTerminal,
   kSpawnPayload,
   kLimits,
   kWorkingDirectory,
@@ -101,7 +103,15 @@ struct ChildPlan {
       nullptr;  // an existing directory that the new root covers while it is built
 
   std::span<const RlimitStep> limits;
+  const char* tmpfs_size = nullptr;  // bytes, decimal text: the most that each tmpfs holds
   const char* cwd = nullptr;
+
+  // What the command gets as standard input, output and error; -1: the caller's own.
+  std::array<int, 3> stdio{-1, -1, -1};
+  std::array<int, 2> parent_stdio{-1, -1};  // their other ends, closed first thing
+  // They are a terminal of the command's own: it gets a session there, whose leader is init, so
+  // that it can be stopped from the keyboard (an orphaned group cannot).
+  bool own_session = false;
 
   bool landlock = false;
   sys::LandlockRulesetAttr landlock_attr{};
@@ -130,7 +140,7 @@ struct ChildPlan {
 struct Order {
   enum class Kind : std::uint8_t { kGo = 1, kSignal = 2 };
   Kind kind = Kind::kGo;
-  std::uint8_t signal = 0;  // kSignal: for the command
+  std::uint8_t signal = 0;  // kSignal: for the command; SIGCONT for its whole group
 };
 
 // What the child hands to the supervisor over the control socket, one descriptor a message.
@@ -139,10 +149,10 @@ struct Handover {
   Kind kind = Kind::kExecListener;
 };
 
-// What the child writes to report_fd: at most one kFailed or one kEnded, smaller than PIPE_BUF and
-// so atomic.
+// What the child writes to report_fd: a kStopped each time the command is stopped in a session of
+// its own, and at most one kFailed or one kEnded, smaller than PIPE_BUF and so atomic.
 struct Report {
-  enum class Kind : std::int32_t { kFailed = 1, kEnded = 2 };
+  enum class Kind : std::int32_t { kFailed = 1, kEnded = 2, kStopped = 3 };
   Kind kind = Kind::kFailed;
   std::int32_t stage = 0;   // kFailed
   std::int32_t error = 0;   // kFailed: errno

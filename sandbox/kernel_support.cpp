@@ -124,20 +124,6 @@ void probe_landlock(KernelSupport& support) {
                                            : std::strerror(errno);
 }
 
-// The unified hierarchy delegates a subtree to a user by making its cgroup.procs writable
-// (cgroups(7), "Delegation").
-void probe_cgroup(KernelSupport& support) {
-  const std::string own = read_small("/proc/self/cgroup");
-  if (::access("/sys/fs/cgroup/cgroup.controllers", F_OK) != 0 || !own.starts_with("0::")) {
-    support.cgroup_why = "the machine does not use the unified cgroup hierarchy";
-    return;
-  }
-  const std::string path = "/sys/fs/cgroup" + own.substr(3, own.find('\n') - 3) + "/cgroup.procs";
-  support.cgroup_delegated = ::access(path.c_str(), W_OK) == 0;
-  if (!support.cgroup_delegated)
-    support.cgroup_why = "no cgroup is delegated to this user (systemd: Delegate=yes)";
-}
-
 }  // namespace
 
 KernelSupport probe_kernel() {
@@ -148,7 +134,7 @@ KernelSupport probe_kernel() {
   support.seccomp =
       ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, nullptr, 0, 0) != 0 && errno == EFAULT;
   probe_exec_events(support);
-  probe_cgroup(support);
+  support.cgroup = find_cgroup_place();
   return support;
 }
 

@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "sandbox/cgroup.hpp"
+
 namespace mixguard::sandbox {
 
 struct KernelSupport {
@@ -17,8 +19,7 @@ struct KernelSupport {
   bool seccomp = false;
   bool exec_events = false;  // seccomp notifications, and the right to trace what runs inside
   std::string exec_events_why;
-  bool cgroup_delegated = false;  // cgroup v2 subtree that this user may write
-  std::string cgroup_why;
+  CgroupPlace cgroup;  // where a run can have a cgroup of its own, or why nowhere
 };
 
 // Probes once, in about a millisecond: one clone3 with all namespaces, one Landlock version query.

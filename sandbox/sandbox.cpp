@@ -8,14 +8,18 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string_view>
 
+#include "sandbox/cgroup.hpp"
 #include "sandbox/child.hpp"
 #include "sandbox/landlock.hpp"
 #include "sandbox/limits.hpp"
 #include "sandbox/mounts.hpp"
 #include "sandbox/seccomp_filter.hpp"
 #include "sandbox/spawn.hpp"
+#include "sandbox/terminal.hpp"
+#include "sandbox/usage.hpp"
 
 namespace mixguard::sandbox {
 namespace {
@@ -42,6 +46,27 @@ struct Candidate {
   std::string detail;
   std::string remedy;
 };
+
+// Which mechanism holds memory, processes and CPU time of the run as a whole.
+Candidate cgroup_candidate(Requirement requirement, const KernelSupport& kernel) {
+  const CgroupPlace& place = kernel.cgroup;
+  Candidate candidate{"cgroup",
+                      requirement,
+                      !place.parent.empty(),
+                      State::kActive,
+                      "one for each run with a limit of memory, processes or CPU time",
+                      ""};
+  if (candidate.available) return candidate;
+  candidate.detail =
+      place.why + "; " +
+      (UsageMeter::is_possible()
+           ? "weaker: the supervisor adds up memory, processes and CPU time of a run four times a "
+             "second"
+           : "memory, processes and CPU time are not limited as a whole: /proc does not list "
+             "children here");
+  candidate.remedy = "systemd-run --user --scope -p Delegate=yes mixguard …";
+  return candidate;
+}
 
 Result<void> admit(std::vector<LayerReport>& layers, Candidate candidate) {
   if (candidate.requirement == Requirement::kOff) {
@@ -103,6 +128,16 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
+Result<std::optional<RunCgroup>> make_cgroup(const policy::Limits& limits,
+                                             const std::vector<LayerReport>& layers,
+                                             const KernelSupport& kernel) {
+  const bool wanted = limits.memory != 0 || limits.processes != 0 || limits.cpu_ms != 0;
+  if (!wanted || !active(layers, "cgroup")) return std::optional<RunCgroup>();
+  Result<RunCgroup> made = RunCgroup::create(kernel.cgroup, limits);
+  if (!made) return propagate(made);
+  return std::optional<RunCgroup>(std::move(*made));
+}
+
 // Standard input, output and error go to the command as they are. A directory among them would be a
 // way out of its view: chmod(2) and stat(2) through /proc/self/fd/0/.. ask no other layer.
 Result<void> refuse_directories() {
@@ -154,12 +189,10 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
   candidates.push_back({"no_new_privs", Requirement::kRequire, true, State::kActive,
                         "no capabilities, no inherited descriptors", ""});
   candidates.push_back({"rlimits", Requirement::kRequire, true, State::kActive,
-                        "per process; wall clock by the supervisor", ""});
-  candidates.push_back(
-      {"cgroup", want("cgroup", Requirement::kIfAvailable), false, State::kUnavailable,
-       "memory is not limited as a whole: cgroups are not used yet" +
-           (kernel.cgroup_why.empty() ? std::string() : " (" + kernel.cgroup_why + ")"),
-       ""});
+                        "open files and file size per process; wall clock and output by the "
+                        "supervisor",
+                        ""});
+  candidates.push_back(cgroup_candidate(want("cgroup", Requirement::kIfAvailable), kernel));
   candidates.push_back(
       {"exec_rules",
        want("exec_rules",
@@ -221,8 +254,13 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   options.udp = plan.namespaces;
   plan.seccomp = seccomp_filter(options);
 
-  const std::vector<RlimitStep> limits = prepare_limits(confinement.limits);
+  const std::vector<RlimitStep> limits = prepare_limits(confinement.limits, plan.namespaces);
   plan.limits = limits;
+  // What is written to a tmpfs is memory, too.
+  const std::string tmpfs_size = std::to_string(confinement.limits.memory);
+  if (confinement.limits.memory != 0) plan.tmpfs_size = tmpfs_size.c_str();
+  Result<std::optional<RunCgroup>> cgroup = make_cgroup(confinement.limits, layers, kernel);
+  if (!cgroup) return propagate(cgroup);
   const std::vector<int> ignored = deliberately_ignored();
   plan.keep_ignored = ignored;
 
@@ -233,13 +271,20 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   plan.envp = envp.data();
   plan.cwd = command.cwd.c_str();
 
-  SpawnOptions spawning{std::chrono::milliseconds(confinement.limits.wall_ms), kGrace,
-                        command.meanwhile};
+  SpawnOptions how;
+  how.wall = std::chrono::milliseconds(confinement.limits.wall_ms);
+  how.grace = kGrace;
+  how.meanwhile = command.meanwhile;
+  how.own_terminal = command.own_terminal && PrivateTerminal::is_called_for();
+  how.at_rest = command.at_rest;
+  how.limits = confinement.limits;
+  how.cgroup = *cgroup ? &**cgroup : nullptr;
   if (active(layers, "exec_rules") && command.exec.judge) {
     plan.exec_filter = exec_filter();
-    spawning.exec_rules = &command.exec;
+    how.exec_rules = &command.exec;
   }
-  return spawn_and_wait(plan, spawning);
+  const KeptTerminalSettings kept;
+  return spawn_and_wait(plan, how);
 }
 
 }  // namespace mixguard::sandbox

@@ -30,6 +30,12 @@ struct Command {
   std::function<void(const std::function<bool()>& over)> meanwhile;
   // What it may start; used where the layer exec_rules is active.
   ExecRules exec;
+  // Called once when the command has come to rest for the first time (it has started, and waits),
+  // at the latest after a minute. May be empty.
+  std::function<void()> at_rest;
+  // When standard input, output and error are a terminal: the command gets one of its own, and
+  // bytes pass between the two (sandbox/terminal.hpp).
+  bool own_terminal = false;
 };
 
 // Something of the host that the command sees. Sources are resolved in the caller's mount namespace
@@ -69,12 +75,14 @@ struct Outcome {
     kExited,     // code
     kSignaled,   // signal: it died by one that mixguard did not send for the limits
     kTimedOut,   // the wall-clock limit ended it
+    kLimit,      // another limit ended it: `limit` says which, `detail` by how much
     kNotStarted  // the command could not be executed; `detail` names stage and error, and nothing
                  // of it ran
   };
   Kind kind = Kind::kNotStarted;
   int code = 0;
   int signal = 0;
+  std::string limit;  // kLimit: as in [limits], "memory", "processes", "cpu", "output"
   std::string detail;
   int error = 0;           // errno of kNotStarted
   bool not_found = false;  // kNotStarted because the program does not exist inside
@@ -104,10 +112,11 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
 [[nodiscard]] bool has_private_view(const std::vector<LayerReport>& layers);
 
 // Runs `command` and waits for its end. Standard input, output and error are the caller's,
-// untouched; no other descriptor is inherited. SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and (when a
-// process sent them) SIGINT and SIGQUIT are passed on to the command. When the caller dies, by
-// SIGKILL too, everything started dies. Must be called from a single-threaded process. On return no
-// process of the run is left.
+// untouched (with a limit on output, it and errors pass through pipes; a private terminal is the
+// other exception); no other descriptor is inherited. A terminal's settings are afterwards what
+// they were before. SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and (when a process sent them) SIGINT and
+// SIGQUIT are passed on to the command. When the caller dies, by SIGKILL too, everything started
+// dies. Must be called from a single-threaded process. On return no process of the run is left.
 //
 // Fails only when the sandbox could not be built (the message names the stage); then nothing of the
 // command ran.

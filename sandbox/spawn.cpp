@@ -14,12 +14,17 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <optional>
 
 #include "sandbox/event_loop.hpp"
 #include "sandbox/exec_monitor.hpp"
+#include "sandbox/limit_watch.hpp"
 #include "sandbox/namespaces.hpp"
+#include "sandbox/output_relay.hpp"
+#include "sandbox/quiet_watch.hpp"
 #include "sandbox/sys/unique_fd.hpp"
+#include "sandbox/terminal.hpp"
 
 namespace mixguard::sandbox {
 namespace {
@@ -51,9 +56,12 @@ class SignalGuard {
   SignalGuard& operator=(const SignalGuard&) = delete;
 
   // Terminal stops and the rest keep their usual meaning for the supervisor.
-  UniqueFd listen() const {
+  UniqueFd listen(bool own_terminal) const {
     sigset_t passed_on;
     ::sigemptyset(&passed_on);
+    if (own_terminal) {
+      for (const int signal : {SIGWINCH, SIGTSTP}) ::sigaddset(&passed_on, signal);
+    }
     for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2})
       ::sigaddset(&passed_on, signal);
     sigset_t blocked = passed_on;
@@ -88,13 +96,18 @@ Result<Channels> make_channels() {
 }
 
 // A full copy of this process, as fork(2) would make it: no CLONE_VM, so the plan needs no sharing.
-long clone_child(std::uint64_t flags, int* pidfd) {
+// `cgroup`: the one to start in, or -1.
+long clone_child(std::uint64_t flags, int cgroup, int* pidfd) {
   sys::CloneArgs args{};
   args.flags = flags | CLONE_PIDFD;
+  if (cgroup >= 0) {
+    args.flags |= sys::kCloneIntoCgroup;
+    args.cgroup = static_cast<std::uint64_t>(cgroup);
+  }
   args.pidfd = reinterpret_cast<std::uint64_t>(pidfd);
   args.exit_signal = SIGCHLD;
   const long pid = sys::clone3(args);
-  if (pid >= 0 || errno != ENOSYS) return pid;
+  if (pid >= 0 || errno != ENOSYS || cgroup >= 0) return pid;
   // Docker's default profile of before 2021 and other filters answer clone3 with ENOSYS.
   return ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
 }
@@ -125,13 +138,17 @@ UniqueFd receive_descriptor(int control, Handover& handover) {
 
 class Supervision {
  public:
-  Supervision(EventLoop loop, Channels channels, UniqueFd pidfd, UniqueFd signals,
-              const SpawnOptions& options)
-      : loop_(std::move(loop)),
+  Supervision(EventLoop& loop, Channels channels, pid_t pid, UniqueFd pidfd, UniqueFd signals,
+              OutputRelay* output, PrivateTerminal* terminal, const SpawnOptions& options)
+      : loop_(loop),
         channels_(std::move(channels)),
         pidfd_(std::move(pidfd)),
         signals_(std::move(signals)),
+        output_(output),
+        terminal_(terminal),
         options_(options),
+        limit_watch_(options.limits, pid, options.cgroup),
+        quiet_watch_(pid),
         started_(Clock::now()) {
     if (options.exec_rules != nullptr) monitor_.emplace(*options.exec_rules, loop_);
   }
@@ -148,7 +165,21 @@ class Supervision {
         !watched) {
       return watched;
     }
-    return loop_.watch(signals_.get(), EPOLLIN, [this](auto) { pass_signals_on(); });
+    if (auto watched = loop_.watch(signals_.get(), EPOLLIN, [this](auto) { pass_signals_on(); });
+        !watched) {
+      return watched;
+    }
+    const auto admitted = [this](std::size_t come) { return admit(come); };
+    if (output_ != nullptr) {
+      if (auto relayed = output_->start(loop_, admitted); !relayed) return relayed;
+    }
+    if (terminal_ != nullptr) {
+      if (auto relayed = terminal_->start(loop_, admitted); !relayed) return relayed;
+    }
+    if (options_.at_rest) {
+      if (auto watched = quiet_watch_.start(loop_, options_.at_rest); !watched) return watched;
+    }
+    return limit_watch_.start(loop_, [this](PassedLimit limit) { end_for(std::move(limit)); });
   }
 
   bool let_go() const { return order({Order::Kind::kGo}); }
@@ -162,6 +193,8 @@ class Supervision {
   Result<Outcome> wait() {
     while (!ended_) turn(timeout());
     end();
+    if (output_ != nullptr) output_->drain();
+    if (terminal_ != nullptr) terminal_->drain();
     return outcome(report_);
   }
 
@@ -198,12 +231,33 @@ class Supervision {
       ended_ = true;
     }
   }
+  // How many of the bytes that the command has written may be passed on.
+  std::size_t admit(std::size_t come) {
+    const std::uint64_t allowed = options_.limits.output;
+    const std::uint64_t left = allowed - std::min(allowed, written_);
+    written_ += come;
+    if (allowed == 0 || come <= left) return come;
+    end_for({"output", used_of(written_, allowed)});
+    return static_cast<std::size_t>(left);
+  }
+  // A limit that is passed ends the run at once: what it is about to take cannot wait for manners.
+  void end_for(PassedLimit limit) {
+    if (!passed_limit_) passed_limit_ = std::move(limit);
+    ended_ = true;
+  }
   void read_report() {
     Report received{};
     const ssize_t n = ::read(channels_.report.get(), &received, sizeof(received));
     if (n < 0 && errno == EINTR) return;
-    if (n == static_cast<ssize_t>(sizeof(received))) report_ = received;
+    if (n == static_cast<ssize_t>(sizeof(received))) {
+      if (received.kind == Report::Kind::kStopped) return stop_with_command();
+      report_ = received;
+    }
     ended_ = true;
+  }
+  void stop_with_command() {
+    terminal_->stop_with_command();
+    pass_on(SIGCONT);
   }
   bool order(const Order& order) const {
     return ::send(channels_.control.get(), &order, sizeof(order), MSG_NOSIGNAL) ==
@@ -218,6 +272,14 @@ class Supervision {
       const auto signal = static_cast<int>(info.ssi_signo);
       // The terminal sends these to its whole foreground group, the command included: once is
       // enough.
+      if (signal == SIGWINCH) {
+        terminal_->follow_size();
+        continue;
+      }
+      if (signal == SIGTSTP) {
+        pass_on(signal);  // the command's stopping is reported, and stops us
+        continue;
+      }
       const bool from_terminal = info.ssi_code == SI_KERNEL;
       interrupted_by_ = signal;
       if (!from_terminal || (signal != SIGINT && signal != SIGQUIT)) pass_on(signal);
@@ -239,6 +301,15 @@ class Supervision {
     outcome.interrupted_by = interrupted_by_;
     if (trouble_) return tl::unexpected(*trouble_);
     if (monitor_) outcome.exec = monitor_->report();
+    // The kernel ends a cgroup that is out of memory as a whole, init and its report included.
+    std::optional<PassedLimit> passed = passed_limit_;
+    if (!passed) passed = limit_watch_.at_end();
+    if (passed && !(report && report->kind == Report::Kind::kFailed)) {
+      outcome.kind = Outcome::Kind::kLimit;
+      outcome.limit = std::move(passed->name);
+      outcome.detail = std::move(passed->detail);
+      return outcome;
+    }
     if (!report) {
       if (!timed_out_) return fail("the sandbox's init ended without a word");
       outcome.kind = Outcome::Kind::kTimedOut;
@@ -270,15 +341,21 @@ class Supervision {
     return outcome;
   }
 
-  EventLoop loop_;
+  EventLoop& loop_;
   Channels channels_;
   UniqueFd pidfd_;
   UniqueFd signals_;
+  OutputRelay* output_;
+  PrivateTerminal* terminal_;
   SpawnOptions options_;
+  LimitWatch limit_watch_;
+  QuietWatch quiet_watch_;
+  std::optional<PassedLimit> passed_limit_;
   Clock::time_point started_;
   std::optional<ExecMonitor> monitor_;
   std::optional<Report> report_;
   std::optional<Error> trouble_;
+  std::uint64_t written_ = 0;
   bool ended_ = false;
   bool timed_out_ = false;
   int interrupted_by_ = 0;
@@ -296,18 +373,46 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
   plan.report_fd = channels->child_report.get();
   plan.parent_report_fd = channels->report.get();
 
+  std::unique_ptr<OutputRelay> output;
+  std::unique_ptr<PrivateTerminal> terminal;
+  if (options.own_terminal) {
+    auto made = PrivateTerminal::create();
+    if (!made) return propagate(made);
+    terminal = std::move(*made);
+    plan.stdio = {terminal->inner(), terminal->inner(), terminal->inner()};
+    plan.parent_stdio = {terminal->outer(), -1};
+    plan.own_session = true;
+  } else if (options.limits.output != 0) {
+    auto relay = OutputRelay::create();
+    if (!relay) return propagate(relay);
+    output = std::move(*relay);
+    plan.stdio = {-1, output->output(), output->error()};
+    plan.parent_stdio = output->readers();
+  }
+
   const SignalGuard guard;
   int raw_pidfd = -1;
-  const long pid = clone_child(plan.namespaces ? namespace_flags() : 0, &raw_pidfd);
+  const std::uint64_t flags = plan.namespaces ? namespace_flags() : 0;
+  const int cgroup = options.cgroup != nullptr ? options.cgroup->fd() : -1;
+  long pid = clone_child(flags, cgroup, &raw_pidfd);
+  // Linux before 5.7 does not know how to start in a cgroup; the child waits for its go and can be
+  // put there.
+  const bool put_there = pid < 0 && cgroup >= 0;
+  if (put_there) pid = clone_child(flags, -1, &raw_pidfd);
   if (pid < 0) return tl::unexpected(from_errno("sandbox step clone"));
   if (pid == 0) child_main(plan);
 
   UniqueFd pidfd(raw_pidfd);
   channels->child_control.reset();
   channels->child_report.reset();
-  Supervision supervision(std::move(*loop), std::move(*channels), std::move(pidfd), guard.listen(),
+  Supervision supervision(*loop, std::move(*channels), static_cast<pid_t>(pid), std::move(pidfd),
+                          guard.listen(options.own_terminal), output.get(), terminal.get(),
                           options);
   if (auto listening = supervision.listen(); !listening) return propagate(listening);
+  if (put_there) {
+    if (auto taken = options.cgroup->take(static_cast<pid_t>(pid)); !taken)
+      return fail("sandbox step cgroup: " + taken.error().message, taken.error().code);
+  }
   if (plan.namespaces) {
     // On failure the control socket closes with `supervision`, and the child, still waiting for its
     // go, ends.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 
+#include "sandbox/cgroup.hpp"
 #include "sandbox/child.hpp"
 #include "sandbox/sandbox.hpp"
 
@@ -18,6 +19,10 @@ struct SpawnOptions {
   std::chrono::milliseconds grace{0};  // between SIGTERM and the end, after the wall-clock limit
   std::function<void(const std::function<bool()>& over)> meanwhile;  // as in Command
   const ExecRules* exec_rules = nullptr;                             // for `plan.exec_filter`
+  std::function<void()> at_rest;                                     // as in Command
+  bool own_terminal = false;          // where PrivateTerminal::is_called_for()
+  policy::Limits limits;              // those of the run as a whole
+  const RunCgroup* cgroup = nullptr;  // the run's own, if it has one
 };
 
 // Clones, writes the id maps, lets the child go, forwards signals, waits. `plan` gets its

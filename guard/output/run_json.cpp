@@ -49,6 +49,8 @@ std::string_view kind_name(sandbox::Outcome::Kind kind) {
       return "signaled";
     case sandbox::Outcome::Kind::kTimedOut:
       return "timed_out";
+    case sandbox::Outcome::Kind::kLimit:
+      return "limit";
     case sandbox::Outcome::Kind::kNotStarted:
       return "not_started";
   }
@@ -79,6 +81,7 @@ Json outcome_json(const std::string& run_id, const std::optional<sandbox::Outcom
   if (outcome->kind == sandbox::Outcome::Kind::kExited) json["code"] = outcome->code;
   if (outcome->kind == sandbox::Outcome::Kind::kSignaled) json["signal"] = outcome->signal;
   if (outcome->interrupted_by != 0) json["interrupted_by"] = outcome->interrupted_by;
+  if (!outcome->limit.empty()) json["limit"] = outcome->limit;
   if (!outcome->detail.empty()) json["detail"] = outcome->detail;
   json["wall_ms"] = outcome->wall.count();
   json["cpu_ms"] = outcome->cpu.count();

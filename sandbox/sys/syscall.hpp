@@ -128,6 +128,7 @@ struct CloneArgs {
   std::uint64_t set_tid_size;
   std::uint64_t cgroup;
 };
+inline constexpr std::uint64_t kCloneIntoCgroup = 1ULL << 33;
 inline long clone3(const CloneArgs& args) noexcept { return ::syscall(435, &args, sizeof(args)); }
 
 }  // namespace mixguard::sandbox::sys

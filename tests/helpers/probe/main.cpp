@@ -80,7 +80,7 @@ bool become_namespace_root() {
 int run(const std::string& name, const Arguments& arguments) {
   for (const auto attacks :
        {std::span<const Attack>(kWrappers), file_attacks(), network_attacks(), system_attacks(),
-        process_attacks(), program_attacks(), behaviours()}) {
+        process_attacks(), program_attacks(), resource_attacks(), behaviours()}) {
     for (const Attack& attack : attacks) {
       if (name == attack.name) return attack.run(arguments);
     }

@@ -28,6 +28,7 @@ std::span<const Attack> network_attacks();
 std::span<const Attack> system_attacks();
 std::span<const Attack> process_attacks();
 std::span<const Attack> program_attacks();
+std::span<const Attack> resource_attacks();
 std::span<const Attack> behaviours();  // no attacks: what a well-behaved command would do
 
 int run(const std::string& name, const Arguments& arguments);  // 64: there is none of that name
