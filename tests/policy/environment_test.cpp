@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "policy/env_names.hpp"
 #include "tests/policy/support.hpp"
 
 namespace mixguard::policy::test {
@@ -193,6 +194,55 @@ TEST_CASE("a value has to satisfy the rules of every layer") {
   CHECK(outcome(layered, "mix compile", {{"MODE", "b"}}) == "allow");
   CHECK(outcome(layered, "mix compile", {{"MODE", "a"}}) == "deny E_ENV");
   CHECK(outcome(layered, "mix compile", {{"MODE", "c"}}) == "deny E_ENV");
+}
+
+TEST_CASE("what runs code in the VM, Mix, a shell, git, make or the linker is known by name") {
+  for (const char* name : {"ERL_AFLAGS",
+                           "ERL_FLAGS",
+                           "ERL_ZFLAGS",
+                           "ERL_LIBS",
+                           "ERL_COMPILER_OPTIONS",
+                           "ERLC_EMULATOR",
+                           "ELIXIR_ERL_OPTIONS",
+                           "ELIXIR_EDITOR",
+                           "MIX_EXS",
+                           "MIX_ARCHIVES",
+                           "MIX_HOME",
+                           "MIX_PATH",
+                           "MIX_DEPS_PATH",
+                           "MIX_BUILD_PATH",
+                           "MIX_BUILD_ROOT",
+                           "MIX_REBAR3",
+                           "MIX_INSTALL_DIR",
+                           "HEX_MIRROR",
+                           "HEX_HOME",
+                           "LD_PRELOAD",
+                           "LD_AUDIT",
+                           "LD_LIBRARY_PATH",
+                           "BASH_ENV",
+                           "ENV",
+                           "BASH_FUNC_ls%%",
+                           "GIT_SSH_COMMAND",
+                           "GIT_CONFIG_COUNT",
+                           "GIT_EXTERNAL_DIFF",
+                           "PAGER",
+                           "EDITOR",
+                           "MAKEFLAGS",
+                           "CC",
+                           "RUSTC_WRAPPER",
+                           "PKG_CONFIG_PATH",
+                           "PERL5DB",
+                           "PYTHONPATH",
+                           "NODE_OPTIONS",
+                           "OPENSSL_CONF",
+                           "GCONV_PATH",
+                           "XDG_CONFIG_HOME"}) {
+    INFO(name);
+    CHECK(injects_code(name));
+    CHECK_FALSE(is_harmless(name));
+  }
+  for (const char* name : {"ERLANG", "MIX_ENV", "MIX_TARGET", "GITHUB_ACTIONS", "CARGO", "ASSETS"})
+    CHECK_FALSE(injects_code(name));
 }
 
 }  // namespace
