@@ -32,6 +32,8 @@ namespace {
 // The child's own state: one process, one plan, no heap.
 struct Child {
   const ChildPlan& plan;
+  int orders;   // the control socket
+  int reports;  // the report pipe
   int project = -1;
   int upper = -1;
   int work = -1;
@@ -49,10 +51,10 @@ struct Child {
     if (!ok) fail(stage);
   }
 
-  void send(const Report& report) const noexcept {
+  void send(const Report& sent) const noexcept {
     ssize_t n = 0;
     do {
-      n = ::write(plan.report_fd, &report, sizeof(report));
+      n = ::write(reports, &sent, sizeof(sent));
     } while (n < 0 && errno == EINTR);
   }
 
@@ -72,11 +74,12 @@ struct Child {
   [[noreturn]] void payload() const noexcept;
   void take_stdio() const noexcept;
   void apply_landlock() const noexcept;
-  void drop_capabilities(Stage stage) const noexcept;
+  void drop_capabilities() const noexcept;
   void reset_signals() const noexcept;
   void install_exec_filter() const noexcept;
 
-  [[noreturn]] void init(pid_t command) const noexcept;
+  [[nodiscard]] int prepare_init() const noexcept;
+  [[noreturn]] void init(pid_t command, int ended) noexcept;
 };
 
 // ---- the view
@@ -349,14 +352,14 @@ void Child::apply_landlock() const noexcept {
   ::close(ruleset);
 }
 
-void Child::drop_capabilities(Stage stage) const noexcept {
+void Child::drop_capabilities() const noexcept {
   for (int capability = 0; capability <= 63; ++capability) {
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
     if (errno == EINVAL) break;  // past the last one that this kernel knows
     // Without CAP_SETPCAP (reduced mode, ordinary user) the bounding set cannot be emptied; with
     // no_new_privs and an empty permitted set nothing can be gained from it.
     if (errno == EPERM && !plan.namespaces) break;
-    fail(stage);
+    fail(Stage::kCapabilities);
   }
   if (plan.namespaces || ::geteuid() == 0) {
     // uid 0 must not get capabilities back at exec (capabilities(7), "securebits").
@@ -364,12 +367,12 @@ void Child::drop_capabilities(Stage stage) const noexcept {
                                SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
                                SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
     if (::prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) != 0 && !(errno == EPERM && !plan.namespaces))
-      fail(stage);
+      fail(Stage::kCapabilities);
   }
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> none{};
-  check(::syscall(SYS_capset, &header, none.data()) == 0, stage);
+  check(::syscall(SYS_capset, &header, none.data()) == 0, Stage::kCapabilities);
 }
 
 // A BEAM ignores SIGCHLD and blocks signals, and may be our parent; the command must start with
@@ -418,7 +421,7 @@ void Child::install_exec_filter() const noexcept {
   const auto listener = static_cast<int>(
       ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
   check(listener >= 0, Stage::kExecFilter);
-  check(hand_over(plan.control_fd, {Handover::Kind::kExecListener}, listener), Stage::kExecFilter);
+  check(hand_over(orders, {Handover::Kind::kExecListener}, listener), Stage::kExecFilter);
   ::close(listener);
 }
 
@@ -443,7 +446,6 @@ void Child::payload() const noexcept {
   check(::chdir(plan.cwd) == 0, Stage::kWorkingDirectory);
   check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, Stage::kNoNewPrivileges);
   if (plan.landlock) apply_landlock();
-  drop_capabilities(Stage::kCapabilities);
   check(sys::close_range(3, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) == 0, Stage::kDescriptors);
   reset_signals();
   if (!plan.seccomp.empty()) {
@@ -502,27 +504,33 @@ bool receive(int control, Order& order) noexcept {
   return n == static_cast<ssize_t>(sizeof(order));
 }
 
-void Child::init(pid_t command) const noexcept {
-  // Nothing of the host is kept: init outlives the payload's start and must not be worth attacking.
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  drop_capabilities(Stage::kCapabilities);
-  ::close(STDIN_FILENO);
-  ::close(STDOUT_FILENO);
-  ::close(STDERR_FILENO);
-  for (const int given : plan.stdio) {
-    if (given >= 0) ::close(given);  // the reader sees the end when the command closes its own
-  }
+// Whatever could fail is done before the command is there.
+int Child::prepare_init() const noexcept {
   sigset_t child_signal;
   ::sigemptyset(&child_signal);
   ::sigaddset(&child_signal, SIGCHLD);
   const int ended = ::signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK);
   check(ended >= 0, Stage::kSpawnPayload);
-  std::array<pollfd, 2> events{pollfd{plan.control_fd, POLLIN, 0}, pollfd{ended, POLLIN, 0}};
+  return ended;
+}
+
+void Child::init(pid_t command, int ended) noexcept {
+  // Nothing of the host is kept: init outlives the payload's start and must not be worth attacking.
+  // The standard descriptors too: a reader sees the end when the command closes its own.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  ::dup2(ended, 2);
+  ::dup2(orders, 1);
+  ::dup2(reports, 0);
+  reports = 0;
+  orders = 1;
+  ended = 2;
+  sys::close_range(3, ~0U, 0);  // where it does not exist the payload stops over it
+  std::array<pollfd, 2> events{pollfd{orders, POLLIN, 0}, pollfd{ended, POLLIN, 0}};
   for (;;) {
     if (::poll(events.data(), events.size(), -1) < 0 && errno != EINTR) break;
     if (events[0].revents != 0) {
       Order order;
-      if (!receive(plan.control_fd, order)) break;  // the supervisor is gone
+      if (!receive(orders, order)) break;  // the supervisor is gone
       ::kill(order.signal == SIGCONT ? -command : command, order.signal);
     }
     if (events[1].revents == 0) continue;
@@ -558,7 +566,7 @@ void Child::init(pid_t command) const noexcept {
 }  // namespace
 
 void child_main(const ChildPlan& plan) noexcept {
-  Child child{plan};
+  Child child{plan, plan.control_fd, plan.report_fd};
   ::close(plan.parent_control_fd);
   ::close(plan.parent_report_fd);
   for (const int other : plan.parent_stdio) {
@@ -574,7 +582,7 @@ void child_main(const ChildPlan& plan) noexcept {
   reset.sa_handler = SIG_DFL;
   ::sigaction(SIGCHLD, &reset, nullptr);  // ignored, children would vanish without a status
   Order go;
-  if (!receive(plan.control_fd, go)) ::_exit(125);  // the parent died, or gave up and knows why
+  if (!receive(child.orders, go)) ::_exit(125);  // the parent died, or gave up and knows why
 
   if (plan.namespaces) {
     child.become_private();
@@ -586,11 +594,13 @@ void child_main(const ChildPlan& plan) noexcept {
   if (plan.own_session) {
     child.check(::setsid() >= 0 && ::ioctl(plan.stdio[0], TIOCSCTTY, 0) == 0, Stage::kTerminal);
   }
+  child.drop_capabilities();
+  const int ended = child.prepare_init();
   // Raw: fork(3) would run the atfork handlers of every library.
   const auto command = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
   child.check(command >= 0, Stage::kSpawnPayload);
   if (command == 0) child.payload();
-  child.init(command);
+  child.init(command, ended);
 }
 
 const char* stage_name(Stage stage) noexcept {

@@ -405,17 +405,17 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
   UniqueFd pidfd(raw_pidfd);
   channels->child_control.reset();
   channels->child_report.reset();
+  // From here on an error closes the control socket, and the child, still waiting for its go, ends.
+  UniqueFd signals = guard.listen(options.own_terminal);
+  if (!signals) return tl::unexpected(from_errno("sandbox step signals"));
   Supervision supervision(*loop, std::move(*channels), static_cast<pid_t>(pid), std::move(pidfd),
-                          guard.listen(options.own_terminal), output.get(), terminal.get(),
-                          options);
+                          std::move(signals), output.get(), terminal.get(), options);
   if (auto listening = supervision.listen(); !listening) return propagate(listening);
   if (put_there) {
     if (auto taken = options.cgroup->take(static_cast<pid_t>(pid)); !taken)
       return fail("sandbox step cgroup: " + taken.error().message, taken.error().code);
   }
   if (plan.namespaces) {
-    // On failure the control socket closes with `supervision`, and the child, still waiting for its
-    // go, ends.
     if (auto mapped = write_id_maps(static_cast<int>(pid)); !mapped) {
       return fail("sandbox step id_maps: " + mapped.error().message, mapped.error().code);
     }

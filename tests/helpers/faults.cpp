@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -80,13 +81,15 @@ constexpr Rule kSteps[] = {
     {"capabilities", "capset", EPERM, {}},
     {"descriptors", "close_range", ENOSYS, {}},
     {"seccomp", "prctl", EINVAL, is(0, PR_SET_SECCOMP)},
+    {"exec_filter", "seccomp", EBUSY, is(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)},
+    {"terminal", "ioctl", EPERM, is(1, TIOCSCTTY)},
 };
 
 // Where the stage is not called like the fault.
 constexpr StepFault kOtherStages[] = {
-    {"signals", "spawn_payload"},     {"old_root", "pivot_root"},
-    {"landlock_ruleset", "landlock"}, {"landlock_rule", "landlock"},
-    {"bounding_set", "capabilities"}, {"secure_bits", "capabilities"},
+    {"old_root", "pivot_root"},      {"landlock_ruleset", "landlock"},
+    {"landlock_rule", "landlock"},   {"bounding_set", "capabilities"},
+    {"secure_bits", "capabilities"},
 };
 
 using Context = std::unique_ptr<void, decltype(&seccomp_release)>;

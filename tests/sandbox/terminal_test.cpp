@@ -12,6 +12,7 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
+#include "../helpers/faults.hpp"
 #include "sandbox/terminal.hpp"
 #include "support/box.hpp"
 #include "support/mode.hpp"
@@ -19,6 +20,7 @@
 using mixguard::sandbox::PrivateTerminal;
 using mixguard::test::Box;
 using mixguard::test::has_view;
+using mixguard::test::make_fail;
 
 namespace {
 
@@ -86,6 +88,24 @@ TEST_CASE("a private terminal has the caller's settings and size and puts them b
     terminal->reset();
     return same && raw && echoes();
   }));
+}
+
+TEST_CASE("sup_fail_closed: without its private terminal a command does not run", "[terminal]") {
+  Box box;
+  if (!has_view(box)) return;
+  box.own_terminal = true;
+  const auto error = [&](const std::vector<std::string>& faults) {
+    CHECK(on_terminal([&] {
+      static_cast<void>(make_fail(faults));
+      box.write(box.path("error"), box.run({"write", box.project("lib/ran")}).error);
+      return true;
+    }));
+    return Box::read(box.path("error"));
+  };
+  CHECK(error({"step:terminal"}) == "sandbox step terminal: Operation not permitted");
+  CHECK_FALSE(Box::exists(box.landed("ran")));
+  CHECK(error({}).empty());
+  CHECK(Box::exists(box.landed("ran")));
 }
 
 TEST_CASE("a supervisor that is killed leaves the terminal as it was", "[terminal]") {

@@ -158,12 +158,18 @@ Probe Box::confined(const std::string& program, const Arguments& arguments,
     return result;
   }
   sandbox::Command command{program, {program}, environment, cwd, meanwhile, exec};
+  command.own_terminal = own_terminal;
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-  result.output = captured(path("stdout"), [&] {
+  const auto confine = [&] {
     auto outcome = sandbox::run(confinement, command, workspace, *layers, kernel);
     outcome ? static_cast<void>(result.outcome = *outcome)
             : static_cast<void>(result.error = outcome.error().message);
-  });
+  };
+  if (own_terminal) {
+    confine();
+  } else {
+    result.output = captured(path("stdout"), confine);
+  }
   return result;
 }
 

@@ -67,6 +67,7 @@ class Box {
   std::vector<std::string> environment{"PATH=/usr/bin:/bin"};
   std::string cwd;
   sandbox::ExecRules exec;  // without a judge everything may be started
+  bool own_terminal = false;
 
   void write(const std::string& path, const std::string& content) const;
   [[nodiscard]] static std::string read(const std::string& path);
