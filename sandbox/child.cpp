@@ -22,9 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+
+#include "sandbox/child_network.hpp"
 
 namespace mixguard::sandbox {
 namespace {
@@ -56,6 +59,7 @@ struct Child {
     } while (n < 0 && errno == EINTR);
   }
 
+  void close_inherited() const noexcept;
   void become_private() const noexcept;
   void open_project() noexcept;
   void open_sources() const noexcept;
@@ -67,7 +71,10 @@ struct Child {
   [[nodiscard]] int make_overlay() const noexcept;
   void mount_new(int root, const MountStep& step, const char* type, Stage stage) const noexcept;
   void attach(int mount, int root, const MountStep& step, Stage stage) const noexcept;
+  void make_text_file(int root, const MountStep& step) const noexcept;
+  void seal_root() const noexcept;
   void loopback_up() const noexcept;
+  void hand_listeners_over() const noexcept;
 
   [[noreturn]] void payload() const noexcept;
   void apply_landlock() const noexcept;
@@ -259,6 +266,15 @@ void Child::mount_new(int root, const MountStep& step, const char* type,
   attach(mount, root, step, stage);
 }
 
+void Child::make_text_file(int root, const MountStep& step) const noexcept {
+  make_target(root, step, false);
+  const int fd = open_beneath(root, step.target, O_WRONLY);
+  const auto size = static_cast<ssize_t>(std::strlen(step.source));
+  check(fd >= 0 && ::write(fd, step.source, static_cast<std::size_t>(size)) == size,
+        Stage::kMakeTarget);
+  ::close(fd);
+}
+
 void Child::mount_step(int root, std::size_t index) const noexcept {
   const MountStep& step = plan.mounts[index];
   switch (step.kind) {
@@ -267,6 +283,8 @@ void Child::mount_step(int root, std::size_t index) const noexcept {
     case MountStep::Kind::kSymlink:
       return check(::symlinkat(step.source, root, step.target) == 0 || errno == EEXIST,
                    Stage::kMakeTarget);
+    case MountStep::Kind::kFile:
+      return make_text_file(root, step);
     case MountStep::Kind::kTmpfs:
       return mount_new(root, step, "tmpfs", Stage::kTmpfs);
     case MountStep::Kind::kBind:
@@ -278,6 +296,16 @@ void Child::mount_step(int root, std::size_t index) const noexcept {
     case MountStep::Kind::kDevpts:
       return mount_new(root, step, "devpts", Stage::kDevpts);
   }
+}
+
+// Everything the supervisor had open, sockets of the host's network among it, but our ends of the
+// two channels and what becomes the command's standard input, output and error.
+void Child::close_inherited() const noexcept {
+  const auto low = static_cast<unsigned>(std::min(plan.control_fd, plan.report_fd));
+  const auto high = static_cast<unsigned>(std::max(plan.control_fd, plan.report_fd));
+  if (low > 3) check(sys::close_range(3, low - 1, 0) == 0, Stage::kDescriptors);
+  if (high > low + 1) check(sys::close_range(low + 1, high - 1, 0) == 0, Stage::kDescriptors);
+  check(sys::close_range(high + 1, ~0U, 0) == 0, Stage::kDescriptors);
 }
 
 void Child::become_private() const noexcept {
@@ -302,10 +330,13 @@ void Child::build_root() const noexcept {
   check(::fchdir(root) == 0 && sys::pivot_root(".", ".") == 0 && ::umount2(".", MNT_DETACH) == 0 &&
             ::chdir("/") == 0,
         Stage::kPivotRoot);
+  ::close(root);
+}
+
+void Child::seal_root() const noexcept {
   sys::MountAttr read_only{};
   read_only.attr_set = sys::kMountAttrReadOnly;
   check(sys::mount_setattr(AT_FDCWD, "/", 0, read_only) == 0, Stage::kSealRoot);
-  ::close(root);
 }
 
 void Child::loopback_up() const noexcept {
@@ -316,6 +347,18 @@ void Child::loopback_up() const noexcept {
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   check(::ioctl(fd, SIOCSIFFLAGS, &request) == 0, Stage::kLoopback);
   ::close(fd);
+}
+
+// While the capabilities to bind any port are there, and the new root can still be written.
+void Child::hand_listeners_over() const noexcept {
+  for (std::size_t i = 0; i < plan.listeners.size(); ++i) {
+    Handover handover{Handover::Kind::kListener, static_cast<std::uint32_t>(i), 0};
+    const int fd = make_listener(plan.listeners[i]);
+    if (fd < 0) handover.error = errno;
+    check(fd >= 0 || plan.listeners[i].optional, Stage::kListen);
+    check(hand_over(plan.control_fd, handover, fd), Stage::kListen);
+    if (fd >= 0) ::close(fd);
+  }
 }
 
 // ---- the payload
@@ -452,6 +495,14 @@ bool receive(int control, Order& order) noexcept {
   return n == static_cast<ssize_t>(sizeof(order));
 }
 
+void connect_for_supervisor(int control, const Order& order) noexcept {
+  Handover handover{Handover::Kind::kConnection, order.id, 0};
+  const int fd = connect_inside(order.port);
+  if (fd < 0) handover.error = errno;
+  static_cast<void>(hand_over(control, handover, fd));  // fails when the supervisor is gone
+  if (fd >= 0) ::close(fd);
+}
+
 void Child::init(pid_t command) const noexcept {
   // Nothing of the host is kept: init outlives the payload's start and must not be worth attacking.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -470,7 +521,8 @@ void Child::init(pid_t command) const noexcept {
     if (events[0].revents != 0) {
       Order order;
       if (!receive(plan.control_fd, order)) break;  // the supervisor is gone
-      ::kill(command, order.signal);
+      if (order.kind == Order::Kind::kSignal) ::kill(command, order.signal);
+      if (order.kind == Order::Kind::kConnect) connect_for_supervisor(plan.control_fd, order);
     }
     if (events[1].revents == 0) continue;
     signalfd_siginfo info{};
@@ -499,8 +551,7 @@ void Child::init(pid_t command) const noexcept {
 
 void child_main(const ChildPlan& plan) noexcept {
   Child child{plan};
-  ::close(plan.parent_control_fd);
-  ::close(plan.parent_report_fd);
+  child.close_inherited();
   if (plan.namespaces) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   } else {
@@ -519,6 +570,8 @@ void child_main(const ChildPlan& plan) noexcept {
     child.open_sources();
     child.build_root();
     child.loopback_up();
+    child.hand_listeners_over();
+    child.seal_root();
   }
   // Raw: fork(3) would run the atfork handlers of every library.
   const auto command = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
@@ -557,6 +610,8 @@ const char* stage_name(Stage stage) noexcept {
       return "seal_root";
     case Stage::kLoopback:
       return "loopback";
+    case Stage::kListen:
+      return "listen";
     case Stage::kSpawnPayload:
       return "spawn_payload";
     case Stage::kLimits:

@@ -3,14 +3,16 @@
 
 // Everything between clone and exec. The parent prepares a ChildPlan of plain arrays and
 // descriptors; child_main() carries it out, step by step, and never returns. After the clone only
-// child.cpp runs: no allocation, no exception, async-signal-safe calls only. Each failure goes to
-// the parent as (stage, errno) and ends the child before anything of the command has run.
+// child.cpp runs (and child_network.cpp, for the network's part): no allocation, no exception,
+// async-signal-safe calls only. Each failure goes to the parent as (stage, errno) and ends the
+// child before anything of the command has run.
 //
 // Two processes come of it: `init`, pid 1 of the new pid namespace (the VM must never be pid 1: it
 // would have to reap, and signals without a handler would not reach it), and the payload, which
 // becomes the command.
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +41,7 @@ enum class Stage : std::int32_t {
   kPivotRoot,
   kSealRoot,
   kLoopback,
+  kListen,
   kSpawnPayload,
   kLimits,
   kWorkingDirectory,
@@ -52,10 +55,10 @@ enum class Stage : std::int32_t {
 [[nodiscard]] const char* stage_name(Stage stage) noexcept;
 
 struct MountStep {
-  enum class Kind { kDirectory, kSymlink, kTmpfs, kBind, kProject, kProc, kDevpts };
+  enum class Kind { kDirectory, kSymlink, kFile, kTmpfs, kBind, kProject, kProc, kDevpts };
   Kind kind = Kind::kDirectory;
   const char* target = nullptr;  // relative to the new root, no leading slash
-  const char* source = nullptr;  // bind: host path; symlink: its text; tmpfs: the mode, octal text
+  const char* source = nullptr;  // bind: host path; symlink, file: its text; tmpfs: the mode, octal
   bool writable = false;
   bool optional = false;  // bind: an absent source is passed over
   bool executable = true;
@@ -84,6 +87,14 @@ struct LandlockRule {
   bool optional = false;
 };
 
+// A socket that listens inside and is served by the supervisor.
+struct ListenStep {
+  sockaddr_storage address{};
+  socklen_t size = 0;
+  bool add_address = false;  // the loopback device has to be given the address first
+  bool optional = false;     // passed over where this kernel has no such address (IPv6)
+};
+
 struct RlimitStep {
   int resource = 0;
   rlimit limit{};
@@ -98,6 +109,8 @@ struct ChildPlan {
   ProjectPlan project;
   const char* staging =
       nullptr;  // an existing directory that the new root covers while it is built
+
+  std::span<const ListenStep> listeners;  // each handed over, in this order
 
   std::span<const RlimitStep> limits;
   const char* cwd = nullptr;
@@ -119,16 +132,25 @@ struct ChildPlan {
 
   int control_fd = -1;  // a SOCK_SEQPACKET socket: Orders in, Handovers out; end of file means the
                         // parent died
-  int parent_control_fd = -1;  // the parent's end, closed first thing
-  int report_fd = -1;          // a pipe for Reports
-  int parent_report_fd = -1;
+  int report_fd = -1;   // a pipe for Reports; everything else that is open is closed first thing
 };
 
 // What the supervisor tells init over the control socket, one message each.
 struct Order {
-  enum class Kind : std::uint8_t { kGo = 1, kSignal = 2 };
+  enum class Kind : std::uint8_t { kGo = 1, kSignal = 2, kConnect = 3 };
   Kind kind = Kind::kGo;
   std::uint8_t signal = 0;  // kSignal: for the command
+  std::uint16_t port = 0;   // kConnect: of 127.0.0.1 inside; answered by a Handover
+  std::uint32_t id = 0;     // kConnect: comes back in the Handover
+};
+
+// What the child gives the supervisor over the control socket, one message each, with one
+// descriptor unless `error` is set. Never the other way: nothing of the host's gets inside.
+struct Handover {
+  enum class Kind : std::uint8_t { kListener = 1, kConnection = 2 };
+  Kind kind = Kind::kListener;
+  std::uint32_t id = 0;    // kListener: which of ChildPlan::listeners; kConnection: of the Order
+  std::int32_t error = 0;  // errno of what could not be made
 };
 
 // What the child writes to report_fd: at most one kFailed or one kEnded, smaller than PIPE_BUF and

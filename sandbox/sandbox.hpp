@@ -16,6 +16,7 @@
 #include "policy/confinement.hpp"
 #include "policy/result.hpp"
 #include "sandbox/kernel_support.hpp"
+#include "sandbox/network_report.hpp"
 
 namespace mixguard::sandbox {
 
@@ -80,6 +81,7 @@ struct Outcome {
   std::chrono::milliseconds wall{0};
   std::chrono::milliseconds cpu{0};
   std::uint64_t max_rss = 0;  // bytes, of the largest process
+  NetworkReport network;
 };
 
 // One layer of the sandbox in this run.

@@ -96,6 +96,28 @@ long clone_child(std::uint64_t flags, int* pidfd) {
   return ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
 }
 
+// False at the end of the channel.
+bool receive(int control, Handover& handover, UniqueFd& fd) {
+  iovec content{&handover, sizeof(handover)};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary{};
+  msghdr message{};
+  message.msg_iov = &content;
+  message.msg_iovlen = 1;
+  message.msg_control = ancillary.data();
+  message.msg_controllen = ancillary.size();
+  ssize_t n = 0;
+  do {
+    n = ::recvmsg(control, &message, MSG_CMSG_CLOEXEC);
+  } while (n < 0 && errno == EINTR);
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+    int received = -1;
+    std::memcpy(&received, CMSG_DATA(header), sizeof(received));
+    fd.reset(received);
+  }
+  return n == static_cast<ssize_t>(sizeof(handover));
+}
+
 class Supervision {
  public:
   Supervision(EventLoop loop, Channels channels, UniqueFd pidfd, UniqueFd signals,
@@ -106,9 +128,23 @@ class Supervision {
         signals_(std::move(signals)),
         options_(options),
         started_(Clock::now()) {}
+  ~Supervision() { finish_services(); }
+  Supervision(const Supervision&) = delete;
+  Supervision& operator=(const Supervision&) = delete;
 
-  // The supervisor's part of the run: whoever wants to serve it watches here.
+  // The supervisor's part of the run.
   Result<void> listen() {
+    for (Service* service : options_.services) {
+      if (auto started = service->start(loop_, [this](const Order& o) { return order(o); });
+          !started) {
+        return started;
+      }
+    }
+    if (auto watched =
+            loop_.watch(channels_.control.get(), EPOLLIN, [this](auto) { take_handover(); });
+        !watched) {
+      return watched;
+    }
     if (auto watched =
             loop_.watch(channels_.report.get(), EPOLLIN, [this](auto) { read_report(); });
         !watched) {
@@ -161,6 +197,17 @@ class Supervision {
     if (n == static_cast<ssize_t>(sizeof(received))) report_ = received;
     ended_ = true;
   }
+  void take_handover() {
+    Handover handover{};
+    UniqueFd fd;
+    if (!receive(channels_.control.get(), handover, fd)) {
+      loop_.unwatch(channels_.control.get());  // init has ended; the report says how
+      return;
+    }
+    for (Service* service : options_.services) {
+      if (service->take(handover, fd)) return;
+    }
+  }
   bool order(const Order& order) const {
     return ::send(channels_.control.get(), &order, sizeof(order), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(sizeof(order));
@@ -182,11 +229,18 @@ class Supervision {
 
   // After this no process of the run is left: init is gone, and with it everything below it.
   void end() {
+    loop_.unwatch(channels_.report.get());
+    loop_.unwatch(channels_.control.get());
     channels_.control.reset();
     siginfo_t info{};
     while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0 &&
            errno == EINTR) {
     }
+    finish_services();
+  }
+  void finish_services() {
+    for (Service* service : options_.services) service->finish();
+    options_.services.clear();
   }
 
   Result<Outcome> outcome(const std::optional<Report>& report) const {
@@ -244,9 +298,7 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
   Result<Channels> channels = make_channels();
   if (!channels) return propagate(channels);
   plan.control_fd = channels->child_control.get();
-  plan.parent_control_fd = channels->control.get();
   plan.report_fd = channels->child_report.get();
-  plan.parent_report_fd = channels->report.get();
 
   const SignalGuard guard;
   int raw_pidfd = -1;

@@ -7,9 +7,11 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "sandbox/child.hpp"
 #include "sandbox/sandbox.hpp"
+#include "sandbox/service.hpp"
 
 namespace mixguard::sandbox {
 
@@ -17,6 +19,7 @@ struct SpawnOptions {
   std::chrono::milliseconds wall{0};   // 0: no limit
   std::chrono::milliseconds grace{0};  // between SIGTERM and the end, after the wall-clock limit
   std::function<void(const std::function<bool()>& over)> meanwhile;  // as in Command
+  std::vector<Service*> services;
 };
 
 // Clones, writes the id maps, lets the child go, forwards signals, waits. `plan` gets its

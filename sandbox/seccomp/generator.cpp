@@ -240,10 +240,16 @@ void deny_socket_families(Filter& filter, const SeccompOptions& options) {
   constexpr unsigned kFamilies = 64;
   for (unsigned family = 0; family < kFamilies; ++family) {
     if (family == AF_INET || family == AF_INET6) continue;
+    if (family == AF_UNIX && options.unix_stream) continue;
     filter.deny("socket", EAFNOSUPPORT, low32_equals(0, family));
   }
   filter.deny("socket", EAFNOSUPPORT, compare(0, SCMP_CMP_GE, kFamilies));
   constexpr std::uint64_t kTypeMask = 0xf;  // SOCK_TYPE_MASK, include/linux/net.h
+  for (std::uint64_t type = 0; type <= kTypeMask && options.unix_stream; ++type) {
+    if (type == SOCK_STREAM) continue;
+    filter.deny("socket", EAFNOSUPPORT, low32_equals(0, AF_UNIX),
+                compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, type));
+  }
   filter.deny("socket", EPERM, compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_RAW));
   if (!options.udp)
     filter.deny("socket", EACCES, compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_DGRAM));
@@ -296,11 +302,13 @@ int main(int argc, char** argv) {
          "#include \"sandbox/seccomp_filter.hpp\"\n\n"
          "namespace mixguard::sandbox {\nnamespace {\n\n";
   write_array(out, "kWithUdp", {.udp = true});
+  write_array(out, "kWithUdpAndUnix", {.udp = true, .unix_stream = true});
   write_array(out, "kWithoutUdp", {.udp = false});
   out << "\n}  // namespace\n\n"
          "std::span<const sock_filter> seccomp_filter(const SeccompOptions& options) {\n"
-         "  return options.udp ? std::span<const sock_filter>(kWithUdp)\n"
-         "                     : std::span<const sock_filter>(kWithoutUdp);\n}\n\n"
+         "  if (!options.udp) return kWithoutUdp;\n"
+         "  if (options.unix_stream) return kWithUdpAndUnix;\n"
+         "  return kWithUdp;\n}\n\n"
          "}  // namespace mixguard::sandbox\n";
   out.close();
   if (!out) die(argv[1], EIO);
