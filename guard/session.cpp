@@ -312,6 +312,7 @@ class Session {
       return kExitInternal;
     }
     outcome_ = std::move(*outcome);
+    for (const std::string& line : describe_network(outcome_->network)) console_.say(line);
     return exit_code_of(*outcome_);
   }
 

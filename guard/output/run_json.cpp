@@ -55,6 +55,24 @@ std::string_view kind_name(sandbox::Outcome::Kind kind) {
   return "not_started";
 }
 
+Json network_json(const sandbox::NetworkReport& report) {
+  Json json{{"relayed", Json::array()}, {"refused", Json::array()}};
+  for (const sandbox::NetworkReport::Relayed& endpoint : report.relayed) {
+    Json entry{{"endpoint", endpoint.endpoint}, {"connections", endpoint.connections}};
+    if (endpoint.failed != 0) entry["failed"] = endpoint.failed;
+    if (!endpoint.why.empty()) entry["why"] = endpoint.why;
+    json["relayed"].push_back(std::move(entry));
+  }
+  for (const sandbox::NetworkReport::Refused& attempt : report.refused) {
+    json["refused"].push_back(
+        {{"destination", attempt.destination}, {"count", attempt.count}, {"why", attempt.why}});
+  }
+  if (report.more_refused != 0) json["more_refused"] = report.more_refused;
+  if (report.malformed_requests != 0) json["malformed_requests"] = report.malformed_requests;
+  if (report.over_limit != 0) json["over_limit"] = report.over_limit;
+  return json;
+}
+
 Json outcome_json(const std::string& run_id, const std::optional<sandbox::Outcome>& outcome,
                   int exit_code) {
   Json json{{"exit_code", exit_code}, {"by", outcome ? "command" : "mixguard"}};
@@ -70,6 +88,7 @@ Json outcome_json(const std::string& run_id, const std::optional<sandbox::Outcom
   json["wall_ms"] = outcome->wall.count();
   json["cpu_ms"] = outcome->cpu.count();
   json["max_rss"] = outcome->max_rss;
+  if (!outcome->network.empty()) json["network"] = network_json(outcome->network);
   return json;
 }
 

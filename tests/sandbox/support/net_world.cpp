@@ -223,6 +223,11 @@ Meanwhile::~Meanwhile() {
   wait();
 }
 
+int Meanwhile::stop(int signal) {
+  if (pid_ > 0) ::kill(pid_, signal);
+  return wait();
+}
+
 int Meanwhile::wait() {
   if (pid_ < 0) return -1;
   int status = 0;

@@ -56,6 +56,7 @@ class Meanwhile {
   Meanwhile(const Meanwhile&) = delete;
   Meanwhile& operator=(const Meanwhile&) = delete;
   int wait();
+  int stop(int signal);  // sends it, then waits
 
  private:
   pid_t pid_;
