@@ -111,12 +111,25 @@ Words child_rules(const Policy::Index& index, const std::vector<Part>& parts) {
   return ids;
 }
 
+// Git dependencies come from where mix.exs says; a rule of a policy's own names its hosts itself.
+bool fetches_dependencies(std::string_view task, const Grants& grants) {
+  const bool is_builtin = std::any_of(grants.begin(), grants.end(), [](const Grant* grant) {
+    return grant->layer == Layer::kBuiltin;
+  });
+  return is_builtin && (task == "deps.get" || task == "deps.update");
+}
+
 void confine(const Policy::Index& index, const std::vector<JudgedPart>& judged, const Facts& facts,
              Decision& decision) {
   Confinement& confinement = decision.confinement;
   confinement = index.common;
-  for (const JudgedPart& part : judged) {
+  for (std::size_t i = 0; i < judged.size(); ++i) {
+    const JudgedPart& part = judged[i];
     add_grants(index.layers, part.grants, confinement, decision.snapshot);
+    if (fetches_dependencies(decision.parts[i].task, part.grants)) {
+      for (const MixExs& exs : facts.mix_exs)
+        add_builtin_endpoints(index.layers, exs.git_hosts, confinement);
+    }
     // A server or a console among the parts makes the whole run live: it does not end by itself.
     if (part.mode == RunMode::kLive) confinement.mode = RunMode::kLive;
   }
