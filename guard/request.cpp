@@ -111,6 +111,7 @@ tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options) {
       std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - decide_start).count());
   judgement.decision.id = new_run_id();
   judgement.decision.policy = loaded->identity;
+  judgement.rules = loaded->policy;
   if (options.live) judgement.decision.confinement.mode = policy::RunMode::kLive;
   mention_untrusted(options, *loaded, facts, judgement);
   check_paths(judgement.decision);

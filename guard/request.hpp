@@ -35,6 +35,7 @@ struct Judgement {
   };
 
   policy::Decision decision;
+  std::optional<policy::Policy> rules;  // that decided; there in every judgement
   std::optional<Approval> approval;
   DecisionMetrics metrics;
   Project project;

@@ -13,6 +13,7 @@
 #include "guard/approvals.hpp"
 #include "guard/audit/log.hpp"
 #include "guard/binding.hpp"
+#include "guard/children.hpp"
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
 #include "guard/output/console.hpp"
@@ -290,6 +291,7 @@ class Session {
     if (const auto home = environment_variable("HOME"))
       command.environment.push_back("HOME=" + *home);
     command.cwd = judgement_.project.found() ? judgement_.project.cwd : "/";
+    command.exec = exec_rules(judgement_, command.environment);
     // What earlier runs left to delete; only while nobody else can be at it.
     command.meanwhile = [this](const std::function<bool()>& over) {
       if (lock_) static_cast<void>(store_.empty_trash(over));
@@ -312,6 +314,7 @@ class Session {
       return kExitInternal;
     }
     outcome_ = std::move(*outcome);
+    for (const std::string& line : describe_refusals(outcome_->exec)) console_.say(line);
     for (const std::string& line : describe_network(outcome_->network)) console_.say(line);
     return exit_code_of(*outcome_);
   }

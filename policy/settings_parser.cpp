@@ -16,11 +16,11 @@ namespace {
 
 // What can be insisted on: the layers of the sandbox, and the checks before a run.
 const std::initializer_list<std::string_view> kSafeguards = {
-    "user_namespaces", "mount_namespace", "pid_namespace",   "network_namespace", "landlock",
-    "seccomp",         "no_new_privs",    "cgroup",          "rlimits",           "overlay",
-    "exec_monitor",    "snapshot",        "database_target", "migrations",        "code_analysis",
-    "process_atoms",   "routes",          "configuration",   "change_ticket",     "oncall_notice",
-    "validation",
+    "user_namespaces", "mount_namespace", "pid_namespace", "network_namespace", "landlock",
+    "seccomp",         "no_new_privs",    "cgroup",        "rlimits",           "overlay",
+    "exec_rules",      "network_relays",  "snapshot",      "database_target",   "migrations",
+    "code_analysis",   "process_atoms",   "routes",        "configuration",     "change_ticket",
+    "oncall_notice",   "validation",
 };
 
 bool is_env_name(std::string_view text) {

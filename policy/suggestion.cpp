@@ -365,8 +365,11 @@ std::string suggested_id(std::string_view name, const std::vector<std::string>& 
   return identifier(text);
 }
 
-std::string suggest_program(const std::vector<std::vector<std::string>>& argvs,
-                            std::string_view program_path, std::string id) {
+namespace {
+
+// `rest`: the lines that say where it may be started.
+std::string exec_rule(const std::vector<std::vector<std::string>>& argvs,
+                      std::string_view program_path, std::string id, std::string_view rest) {
   if (program_path.empty() || !can_be_pinned(program_path)) return "";
   std::string words;
   std::size_t varied = 0;
@@ -382,7 +385,19 @@ std::string suggest_program(const std::vector<std::vector<std::string>>& argvs,
   if (varied > 1) return "";
   if (id.empty()) id = suggested_id(program_path.substr(program_path.rfind('/') + 1), {});
   return "[[exec]]\nid = \"" + id + "\"\npath = " + toml_string(program_path) + "\nargv = [" +
-         words + "]\nas = [\"command\"]\ndecision = \"allow\"\n";
+         words + "]\n" + std::string(rest) + "decision = \"allow\"\n";
+}
+
+}  // namespace
+
+std::string suggest_program(const std::vector<std::vector<std::string>>& argvs,
+                            std::string_view program_path, std::string id) {
+  return exec_rule(argvs, program_path, std::move(id), "as = [\"command\"]\n");
+}
+
+std::string suggest_child(const std::vector<std::string>& argv, std::string_view program_path,
+                          const std::vector<std::string>& tasks) {
+  return exec_rule({argv}, program_path, "", "tasks = " + toml_list(tasks) + "\n");
 }
 
 bool is_development(std::string_view env) { return env == "dev" || env == "test"; }

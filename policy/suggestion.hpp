@@ -53,6 +53,11 @@ struct TaskSuggestion {
 [[nodiscard]] std::string suggest_program(const std::vector<std::vector<std::string>>& argvs,
                                           std::string_view program_path, std::string id = "");
 
+// The same for a program that commands of `tasks` start.
+[[nodiscard]] std::string suggest_child(const std::vector<std::string>& argv,
+                                        std::string_view program_path,
+                                        const std::vector<std::string>& tasks);
+
 // What a project's own policy may allow a task in.
 [[nodiscard]] bool is_development(std::string_view env);
 

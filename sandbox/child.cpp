@@ -80,6 +80,7 @@ struct Child {
   void apply_landlock() const noexcept;
   void drop_capabilities(Stage stage) const noexcept;
   void reset_signals() const noexcept;
+  void install_exec_filter() const noexcept;
 
   [[noreturn]] void init(pid_t command) const noexcept;
 };
@@ -428,6 +429,17 @@ void Child::reset_signals() const noexcept {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// The last step before the exec, which is the first call that the filter stops.
+void Child::install_exec_filter() const noexcept {
+  const sock_fprog program{static_cast<unsigned short>(plan.exec_filter.size()),
+                           const_cast<sock_filter*>(plan.exec_filter.data())};
+  const auto listener = static_cast<int>(
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+  check(listener >= 0, Stage::kExecFilter);
+  check(hand_over(plan.control_fd, {Handover::Kind::kExecListener}, listener), Stage::kExecFilter);
+  ::close(listener);
+}
+
 void Child::payload() const noexcept {
   if (!plan.namespaces) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   for (const RlimitStep& step : plan.limits) {
@@ -445,6 +457,7 @@ void Child::payload() const noexcept {
                              const_cast<sock_filter*>(plan.seccomp.data())};
     check(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0, Stage::kSeccomp);
   }
+  if (!plan.exec_filter.empty()) install_exec_filter();
   ::execve(plan.program, plan.argv, plan.envp);
   fail(Stage::kExec);
 }
@@ -628,6 +641,8 @@ const char* stage_name(Stage stage) noexcept {
       return "descriptors";
     case Stage::kSeccomp:
       return "seccomp";
+    case Stage::kExecFilter:
+      return "exec_filter";
     case Stage::kExec:
       return "exec";
   }

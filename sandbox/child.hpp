@@ -50,6 +50,7 @@ enum class Stage : std::int32_t {
   kCapabilities,
   kDescriptors,
   kSeccomp,
+  kExecFilter,
   kExec,
 };
 [[nodiscard]] const char* stage_name(Stage stage) noexcept;
@@ -122,6 +123,7 @@ struct ChildPlan {
   std::span<const std::uint64_t> landlock_connect_ports;
 
   std::span<const sock_filter> seccomp;
+  std::span<const sock_filter> exec_filter;  // whose listener the supervisor gets; empty: none
 
   // Signals that stay ignored because the caller was started ignoring them (nohup, a shell's `&`).
   std::span<const int> keep_ignored;
@@ -147,8 +149,8 @@ struct Order {
 // What the child gives the supervisor over the control socket, one message each, with one
 // descriptor unless `error` is set. Never the other way: nothing of the host's gets inside.
 struct Handover {
-  enum class Kind : std::uint8_t { kListener = 1, kConnection = 2 };
-  Kind kind = Kind::kListener;
+  enum class Kind : std::uint8_t { kExecListener = 1, kListener = 2, kConnection = 3 };
+  Kind kind = Kind::kExecListener;
   std::uint32_t id = 0;    // kListener: which of ChildPlan::listeners; kConnection: of the Order
   std::int32_t error = 0;  // errno of what could not be made
 };

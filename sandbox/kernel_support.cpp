@@ -2,11 +2,14 @@
 #include "sandbox/kernel_support.hpp"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,7 +23,6 @@
 namespace mixguard::sandbox {
 namespace {
 
-// Shares our memory and stops us until it is gone (CLONE_VM | CLONE_VFORK): no page is copied.
 // Exits 0 when it may change its mounts: Ubuntu's AppArmor lets a user namespace be made and then
 // grants nothing in it.
 int try_mounting(void* error) {
@@ -54,7 +56,10 @@ void explain_refusal(KernelSupport& support, const char* step, int error) {
   }
 }
 
-void probe_namespaces(KernelSupport& support) {
+// Runs `probe` in a process that shares our memory and stops us until it is gone (CLONE_VM |
+// CLONE_VFORK): no page is copied. Returns the errno of a clone that failed; `passed` tells whether
+// the probe returned 0.
+int try_in_child(int (*probe)(void*), int flags, void* argument, bool& passed) {
   sigset_t all, saved;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &saved);
@@ -63,22 +68,48 @@ void probe_namespaces(KernelSupport& support) {
   ::sigaction(SIGCHLD, &standard, &saved_child);
 
   alignas(16) std::array<char, 16384> stack;
-  int mount_error = 0;
-  const int pid =
-      ::clone(try_mounting, stack.data() + stack.size(),
-              CLONE_VM | CLONE_VFORK | CLONE_NEWUSER | CLONE_NEWNS | SIGCHLD, &mount_error);
-  const int clone_error = errno;
+  const int pid = ::clone(probe, stack.data() + stack.size(),
+                          CLONE_VM | CLONE_VFORK | flags | SIGCHLD, argument);
+  const int error = pid < 0 ? errno : 0;
+  int status = 0;
   if (pid > 0) {
-    int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
-    support.user_namespaces = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   }
+  passed = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
   ::sigaction(SIGCHLD, &saved_child, nullptr);
   ::sigprocmask(SIG_SETMASK, &saved, nullptr);
+  return error;
+}
+
+void probe_namespaces(KernelSupport& support) {
+  int mount_error = 0;
+  const int clone_error = try_in_child(try_mounting, CLONE_NEWUSER | CLONE_NEWNS, &mount_error,
+                                       support.user_namespaces);
   if (support.user_namespaces) return;
-  pid > 0 ? explain_refusal(support, "mounting inside a user namespace", mount_error)
-          : explain_refusal(support, "making a user namespace", clone_error);
+  clone_error == 0 ? explain_refusal(support, "mounting inside a user namespace", mount_error)
+                   : explain_refusal(support, "making a user namespace", clone_error);
+}
+
+// A process can have one listener above it and one tracer: inside another sandbox, or under strace,
+// they are taken.
+int try_exec_events(void* why) {
+  auto& text = *static_cast<const char**>(why);
+  text = "this process cannot be traced (ptrace(2))";
+  if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return 1;
+  text = "no seccomp listener can be had (another sandbox has it, or Linux is older than 5.5)";
+  sock_filter allow BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  const sock_fprog program{1, &allow};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 1;
+  const long listener =
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+  return listener >= 0 ? 0 : 1;
+}
+
+void probe_exec_events(KernelSupport& support) {
+  const char* why = "no process can be made";
+  try_in_child(try_exec_events, 0, &why, support.exec_events);
+  if (!support.exec_events) support.exec_events_why = why;
 }
 
 void probe_landlock(KernelSupport& support) {
@@ -116,6 +147,7 @@ KernelSupport probe_kernel() {
   // EFAULT for a null program means that filters exist (seccomp(2), "Return value").
   support.seccomp =
       ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, nullptr, 0, 0) != 0 && errno == EFAULT;
+  probe_exec_events(support);
   probe_cgroup(support);
   return support;
 }

@@ -15,6 +15,8 @@ struct KernelSupport {
   int landlock_abi = 0;  // 0: none
   std::string landlock_why;
   bool seccomp = false;
+  bool exec_events = false;  // seccomp notifications, and the right to trace what runs inside
+  std::string exec_events_why;
   bool cgroup_delegated = false;  // cgroup v2 subtree that this user may write
   std::string cgroup_why;
 };

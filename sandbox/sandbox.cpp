@@ -145,11 +145,15 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
     return requirement(confinement, name, otherwise);
   };
 
-  const bool view = kernel.user_namespaces &&
-                    want("user_namespaces", Requirement::kIfAvailable) != Requirement::kOff;
+  // They come together or not at all.
+  Requirement namespaces = want("user_namespaces", Requirement::kIfAvailable);
+  for (const char* part : {"mount_namespace", "pid_namespace", "network_namespace", "overlay"}) {
+    if (want(part, Requirement::kIfAvailable) == Requirement::kRequire)
+      namespaces = Requirement::kRequire;
+  }
+  const bool view = kernel.user_namespaces && namespaces != Requirement::kOff;
   std::vector<Candidate> candidates;
-  candidates.push_back({"user_namespaces", want("user_namespaces", Requirement::kIfAvailable),
-                        kernel.user_namespaces, State::kActive,
+  candidates.push_back({"user_namespaces", namespaces, kernel.user_namespaces, State::kActive,
                         kernel.user_namespaces
                             ? "own user, mount, pid, ipc, uts and network namespaces"
                             : kernel.user_namespaces_why +
@@ -175,10 +179,13 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
            (kernel.cgroup_why.empty() ? std::string() : " (" + kernel.cgroup_why + ")"),
        ""});
   candidates.push_back(
-      {"exec_rules", want("exec_rules", Requirement::kIfAvailable), false, State::kUnavailable,
-       "[[exec]] rules are read and shown, not yet judged at execve: what the VM starts has the "
-       "VM's own rights",
-       ""});
+      {"exec_rules",
+       want("exec_rules",
+            confinement.exec.empty() ? Requirement::kIfAvailable : Requirement::kRequire),
+       kernel.exec_events, State::kActive,
+       kernel.exec_events ? "every program that is started inside is judged before and at its exec"
+                          : "what the command starts is not judged: " + kernel.exec_events_why,
+       "outside of other sandboxes and tracers; in a container: allow ptrace(2) and seccomp(2)"});
   candidates.push_back(
       {"network_relays", want("network_relays", Requirement::kIfAvailable), view, State::kActive,
        view ? "the endpoints of [net] allow are reached through the supervisor, nothing else exists"
@@ -255,11 +262,14 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   NetworkRelay relay(network);
   if (auto opened = relay.open_published(); !opened) return propagate(opened);
 
-  Result<Outcome> outcome =
-      spawn_and_wait(plan, SpawnOptions{std::chrono::milliseconds(confinement.limits.wall_ms),
-                                        kGrace,
-                                        command.meanwhile,
-                                        {&relay}});
+  SpawnOptions spawning{std::chrono::milliseconds(confinement.limits.wall_ms), kGrace,
+                        command.meanwhile};
+  spawning.services = {&relay};
+  if (active(layers, "exec_rules") && command.exec.judge) {
+    plan.exec_filter = exec_filter();
+    spawning.exec_rules = &command.exec;
+  }
+  Result<Outcome> outcome = spawn_and_wait(plan, spawning);
   if (outcome) outcome->network = std::move(relay.report());
   return outcome;
 }

@@ -15,6 +15,7 @@
 
 #include "policy/confinement.hpp"
 #include "policy/result.hpp"
+#include "sandbox/exec_rules.hpp"
 #include "sandbox/kernel_support.hpp"
 #include "sandbox/network_report.hpp"
 
@@ -28,6 +29,8 @@ struct Command {
   // Work of the caller's own to do while the command runs. It has to call over() every few
   // milliseconds, which serves the command, and to stop soon after that is true. May be empty.
   std::function<void(const std::function<bool()>& over)> meanwhile;
+  // What it may start; used where the layer exec_rules is active.
+  ExecRules exec;
 };
 
 // Something of the host that the command sees. Sources are resolved in the caller's mount namespace
@@ -81,6 +84,7 @@ struct Outcome {
   std::chrono::milliseconds wall{0};
   std::chrono::milliseconds cpu{0};
   std::uint64_t max_rss = 0;  // bytes, of the largest process
+  ExecReport exec;
   NetworkReport network;
 };
 

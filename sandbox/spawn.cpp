@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "sandbox/event_loop.hpp"
+#include "sandbox/exec_monitor.hpp"
 #include "sandbox/namespaces.hpp"
 #include "sandbox/sys/unique_fd.hpp"
 
@@ -55,7 +56,9 @@ class SignalGuard {
     ::sigemptyset(&passed_on);
     for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2})
       ::sigaddset(&passed_on, signal);
-    ::sigprocmask(SIG_SETMASK, &passed_on, nullptr);
+    sigset_t blocked = passed_on;
+    ::sigaddset(&blocked, SIGCHLD);  // whoever waits for children reads it (ExecMonitor)
+    ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
     return UniqueFd(::signalfd(-1, &passed_on, SFD_CLOEXEC | SFD_NONBLOCK));
   }
 
@@ -107,7 +110,7 @@ bool receive(int control, Handover& handover, UniqueFd& fd) {
   message.msg_controllen = ancillary.size();
   ssize_t n = 0;
   do {
-    n = ::recvmsg(control, &message, MSG_CMSG_CLOEXEC);
+    n = ::recvmsg(control, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   } while (n < 0 && errno == EINTR);
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
@@ -127,7 +130,9 @@ class Supervision {
         pidfd_(std::move(pidfd)),
         signals_(std::move(signals)),
         options_(options),
-        started_(Clock::now()) {}
+        started_(Clock::now()) {
+    if (options.exec_rules != nullptr) monitor_.emplace(*options.exec_rules, loop_);
+  }
   ~Supervision() { finish_services(); }
   Supervision(const Supervision&) = delete;
   Supervision& operator=(const Supervision&) = delete;
@@ -141,12 +146,12 @@ class Supervision {
       }
     }
     if (auto watched =
-            loop_.watch(channels_.control.get(), EPOLLIN, [this](auto) { take_handover(); });
+            loop_.watch(channels_.report.get(), EPOLLIN, [this](auto) { read_report(); });
         !watched) {
       return watched;
     }
     if (auto watched =
-            loop_.watch(channels_.report.get(), EPOLLIN, [this](auto) { read_report(); });
+            loop_.watch(channels_.control.get(), EPOLLIN, [this](auto) { take_handover(); });
         !watched) {
       return watched;
     }
@@ -204,9 +209,19 @@ class Supervision {
       loop_.unwatch(channels_.control.get());  // init has ended; the report says how
       return;
     }
+    if (handover.kind == Handover::Kind::kExecListener) return serve_monitor(std::move(fd));
     for (Service* service : options_.services) {
       if (service->take(handover, fd)) return;
     }
+  }
+  // What cannot be served would leave the command waiting for ever: the run ends.
+  void serve_monitor(UniqueFd listener) {
+    const Result<void> served = listener && monitor_
+                                    ? monitor_->serve(std::move(listener))
+                                    : fail("the listener for what is started did not arrive");
+    if (served) return;
+    trouble_ = served.error();
+    ended_ = true;
   }
   bool order(const Order& order) const {
     return ::send(channels_.control.get(), &order, sizeof(order), MSG_NOSIGNAL) ==
@@ -247,6 +262,8 @@ class Supervision {
     Outcome outcome;
     outcome.wall = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
     outcome.interrupted_by = interrupted_by_;
+    if (trouble_) return tl::unexpected(*trouble_);
+    if (monitor_) outcome.exec = monitor_->report();
     if (!report) {
       if (!timed_out_) return fail("the sandbox's init ended without a word");
       outcome.kind = Outcome::Kind::kTimedOut;
@@ -284,7 +301,9 @@ class Supervision {
   UniqueFd signals_;
   SpawnOptions options_;
   Clock::time_point started_;
+  std::optional<ExecMonitor> monitor_;
   std::optional<Report> report_;
+  std::optional<Error> trouble_;
   bool ended_ = false;
   bool timed_out_ = false;
   int interrupted_by_ = 0;

@@ -20,6 +20,7 @@ struct SpawnOptions {
   std::chrono::milliseconds grace{0};  // between SIGTERM and the end, after the wall-clock limit
   std::function<void(const std::function<bool()>& over)> meanwhile;  // as in Command
   std::vector<Service*> services;
+  const ExecRules* exec_rules = nullptr;  // for `plan.exec_filter`
 };
 
 // Clones, writes the id maps, lets the child go, forwards signals, waits. `plan` gets its

@@ -73,6 +73,19 @@ Json network_json(const sandbox::NetworkReport& report) {
   return json;
 }
 
+Json exec_json(const sandbox::ExecReport& report) {
+  Json refusals = Json::array();
+  for (const sandbox::ExecRefusal& refusal : report.refusals) {
+    refusals.push_back({{"path", refusal.path},
+                        {"argv", refusal.argv},
+                        {"why", refusal.why},
+                        {"at", refusal.killed ? "exec" : "call"},
+                        {"count", refusal.count}});
+  }
+  return {
+      {"started", report.started}, {"refused", report.refused}, {"refusals", std::move(refusals)}};
+}
+
 Json outcome_json(const std::string& run_id, const std::optional<sandbox::Outcome>& outcome,
                   int exit_code) {
   Json json{{"exit_code", exit_code}, {"by", outcome ? "command" : "mixguard"}};
@@ -89,6 +102,7 @@ Json outcome_json(const std::string& run_id, const std::optional<sandbox::Outcom
   json["cpu_ms"] = outcome->cpu.count();
   json["max_rss"] = outcome->max_rss;
   if (!outcome->network.empty()) json["network"] = network_json(outcome->network);
+  json["exec"] = exec_json(outcome->exec);
   return json;
 }
 

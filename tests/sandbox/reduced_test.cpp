@@ -100,3 +100,20 @@ TEST_CASE("what is weaker is in the report", "[reduced]") {
   CHECK(layers->front().detail.find("weaker") != std::string::npos);
   CHECK_FALSE(has_private_view(*layers));
 }
+
+TEST_CASE("whoever insists on a namespace does not get the reduced mode", "[reduced]") {
+  namespace sandbox = mixguard::sandbox;
+  namespace policy = mixguard::policy;
+  sandbox::KernelSupport kernel = sandbox::probe_kernel();
+  kernel.user_namespaces = false;
+  kernel.user_namespaces_why = "hidden by the test";
+  for (const char* name :
+       {"user_namespaces", "mount_namespace", "pid_namespace", "network_namespace", "overlay"}) {
+    INFO(name);
+    policy::Confinement confinement;
+    confinement.safeguards = {{name, policy::Requirement::kRequire}};
+    const auto layers = sandbox::plan_layers(confinement, kernel);
+    REQUIRE_FALSE(layers);
+    CHECK(layers.error().message.find("hidden by the test") != std::string::npos);
+  }
+}

@@ -15,14 +15,6 @@
 namespace mixguard::test {
 namespace {
 
-// The suite run as another user has its binaries elsewhere.
-std::string probe_path() {
-  const char* directory = std::getenv("MIXGUARD_TEST_BINARIES");
-  return std::string(directory != nullptr ? directory : MIXGUARD_TEST_BINARIES) + "/probe";
-}
-
-const std::string kProbe = probe_path();
-
 // Standard output into a file while `action` runs: the sandbox passes descriptors on, it does not
 // capture.
 std::string captured(const std::string& file, const std::function<void()>& action) {
@@ -38,7 +30,13 @@ std::string captured(const std::string& file, const std::function<void()>& actio
 
 }  // namespace
 
-Box::Box() {
+// The suite run as another user has its binaries elsewhere.
+std::string test_program(const std::string& name) {
+  const char* directory = std::getenv("MIXGUARD_TEST_BINARIES");
+  return std::string(directory != nullptr ? directory : MIXGUARD_TEST_BINARIES) + "/" + name;
+}
+
+Box::Box() : program(test_program("probe")) {
   std::string name = "/tmp/mixguard-box-XXXXXX";
   REQUIRE(::mkdtemp(name.data()) != nullptr);
   root_ = name;
@@ -53,7 +51,10 @@ Box::Box() {
   workspace.work = path("run/work");
   workspace.scratch = path("scratch");
   workspace.home = "/home/somebody";
-  workspace.binds = {{"/usr", "/usr"}, {"/etc/passwd", "/etc/passwd"}, {kProbe, kProbe}};
+  workspace.binds = {{"/usr", "/usr"},
+                     {"/etc/passwd", "/etc/passwd"},
+                     {test_program("probe"), test_program("probe")},
+                     {test_program("exec_probe"), test_program("exec_probe")}};
   for (const char* link : {"bin", "lib", "lib64"}) {
     const std::string absolute = std::string("/") + link;
     if (std::filesystem::is_symlink(absolute)) {
@@ -83,7 +84,8 @@ Probe Box::run(const std::vector<std::string>& arguments) {
     result.error = layers.error().message;
     return result;
   }
-  sandbox::Command command{kProbe, {kProbe}, environment, cwd};
+  sandbox::Command command{program, {program}, environment, cwd};
+  command.exec = exec;
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   result.output = captured(path("stdout"), [&] {
     auto outcome = sandbox::run(confinement, command, workspace, *layers, kernel);
@@ -98,12 +100,12 @@ Probe Box::bare(const std::vector<std::string>& arguments) {
   result.output = captured(path("stdout"), [&] {
     const pid_t pid = ::fork();
     if (pid == 0) {
-      std::vector<char*> argv{const_cast<char*>(kProbe.c_str())};
+      std::vector<char*> argv{const_cast<char*>(program.c_str())};
       for (const std::string& argument : arguments)
         argv.push_back(const_cast<char*>(argument.c_str()));
       argv.push_back(nullptr);
       if (::chdir(cwd.c_str()) != 0) ::_exit(126);
-      ::execv(kProbe.c_str(), argv.data());
+      ::execv(program.c_str(), argv.data());
       ::_exit(127);
     }
     int status = 0;

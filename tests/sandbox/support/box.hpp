@@ -47,6 +47,8 @@ class Box {
   std::vector<std::string> environment{"PATH=/usr/bin:/bin"};
   std::string cwd;
   bool hide_user_namespaces = false;  // reduced mode
+  sandbox::ExecRules exec;            // without a judge everything may be started
+  std::string program;                // what is run instead of the probe
 
   void write(const std::string& path, const std::string& content) const;
   [[nodiscard]] static std::string read(const std::string& path);
@@ -59,5 +61,8 @@ class Box {
 // Skips the running test, with the reason, when user namespaces are not to be had; fails it under
 // MIXGUARD_MUST_SANDBOX=1. Returns whether the test may go on.
 [[nodiscard]] bool full_sandbox_available();
+
+// The path of a program built for the tests.
+[[nodiscard]] std::string test_program(const std::string& name);
 
 }  // namespace mixguard::test
