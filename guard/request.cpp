@@ -62,7 +62,7 @@ void mention_untrusted(const RequestOptions& options, const LoadedPolicy& loaded
                             " and is left out; read it, then: mixguard trust");
   if (judgement.decision.verdict == policy::Verdict::kAllow || !loaded.untrusted->as_if_trusted)
     return;
-  if (decide(*loaded.untrusted->as_if_trusted, options.argv, facts).verdict >=
+  if (decide(*loaded.untrusted->as_if_trusted, options.argv, facts, options.detail).verdict >=
       judgement.decision.verdict)
     return;
   judgement.decision.reason = policy::Reason::kUntrusted;
@@ -106,7 +106,7 @@ tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options) {
 
   const policy::Facts facts = gather_facts(options, judgement, loaded->policy);
   const Clock::time_point decide_start = Clock::now();
-  judgement.decision = decide(loaded->policy, options.argv, facts);
+  judgement.decision = decide(loaded->policy, options.argv, facts, options.detail);
   judgement.metrics.decide_ns = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - decide_start).count());
   judgement.decision.id = new_run_id();

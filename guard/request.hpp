@@ -15,6 +15,7 @@
 #include "guard/project.hpp"
 #include "guard/toolchain.hpp"
 #include "policy/decision.hpp"
+#include "policy/engine.hpp"
 #include "policy/facts.hpp"
 
 namespace mixguard::guard {
@@ -24,6 +25,7 @@ struct RequestOptions {
   std::string policy_file;  // --policy
   std::string project;      // --project
   bool live = false;        // --mode live
+  policy::Detail detail = policy::Detail::kRefusals;
 };
 
 struct Judgement {

@@ -98,8 +98,9 @@ class Expander {
 
   Expansion expand(const MixCommand& command) {
     if (files_.empty()) {
+      out_.leaves.reserve(command.calls.size());
       for (const TaskCall& call : command.calls) add_leaf(call);
-      out_.is_alias.resize(command.calls.size());
+      out_.is_alias.assign(command.calls.size(), false);
       return std::move(out_);
     }
     if (command.is_do) check_do();

@@ -18,17 +18,32 @@ bool can_be_value(std::string_view word) {
 }
 
 struct FlagWord {
-  std::string shown;  // "--step" or "-n"
-  std::optional<std::string> value;
+  std::string_view dashes;
+  std::string_view name;  // "step", "no-step" or "n"
+  std::optional<std::string_view> value;
   bool negated = false;
+
+  [[nodiscard]] std::string shown() const { return concat({dashes, name}); }
 };
+
+// A boolean as OptionParser reads it under any of its spellings.
+std::string spelled(const FlagRule& flag, bool on) {
+  if (on) return "--" + flag.name;
+  if (flag.name.starts_with("no-")) return concat({"--", flag.name, "=false"});
+  return "--no-" + flag.name;
+}
 
 class WordReader {
  public:
   WordReader(const TaskRule& rule, const std::vector<std::string>& words, bool flags_first,
              const PathScope& scope)
-      : rule_(rule), words_(words), flags_first_(flags_first), scope_(scope) {
-    seen_.resize(rule.flags.size());
+      : rule_(rule),
+        words_(words),
+        flags_first_(flags_first),
+        scope_(scope),
+        seen_(rule.flags.size()) {
+    fit_.canonical.reserve(words.size());
+    fit_.checked.reserve(words.size());
   }
 
   Fit read() {
@@ -89,45 +104,47 @@ class WordReader {
                                      (near.empty() ? "" : "; did you mean --" + near + "?"));
   }
 
-  void read_long(const std::string& word) {
+  void read_long(std::string_view word) {
     const std::size_t equals = word.find('=');
-    const std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
-    FlagWord given{"--" + name, std::nullopt, false};
-    if (equals != std::string::npos) given.value = word.substr(equals + 1);
+    const std::string_view name =
+        word.substr(2, equals == std::string_view::npos ? equals : equals - 2);
+    FlagWord given{"--", name, std::nullopt, false};
+    if (equals != std::string_view::npos) given.value = word.substr(equals + 1);
     if (const FlagRule* flag = find_long(name)) return take_flag(*flag, given);
     const FlagRule* negated = name.starts_with("no-") ? find_long(name.substr(3)) : nullptr;
     if (negated == nullptr || negated->type.kind != ValueKind::kBool) {
-      return refuse_unknown(given.shown);
+      return refuse_unknown(given.shown());
     }
-    if (given.value) return refuse(Reason::kFlagType, given.shown + " takes no value");
+    if (given.value) return refuse(Reason::kFlagType, given.shown() + " takes no value");
     given.negated = true;
     take_flag(*negated, given);
   }
 
   // "-n", "-n1", "-n=1", or "-qa" for several booleans of which the last may take a value.
-  void read_short(const std::string& word) {
+  void read_short(std::string_view word) {
     const std::size_t equals = word.find('=');
-    const std::string body = word.substr(1, equals == std::string::npos ? equals : equals - 1);
+    const std::string_view body =
+        word.substr(1, equals == std::string_view::npos ? equals : equals - 1);
     const auto first_digit = std::find_if(body.begin(), body.end(), is_digit);
-    const std::string letters(body.begin(), first_digit);
-    const std::string digits(first_digit, body.end());
+    const std::string_view letters(body.begin(), first_digit);
+    const std::string_view digits(first_digit, body.end());
     for (const char letter : letters) {
       if (find_alias(letter) == nullptr) return refuse_unknown(word);
     }
     const bool is_number = std::all_of(digits.begin(), digits.end(), is_digit);
     if (letters.empty() || !is_number) return refuse_unknown(word);
-    std::optional<std::string> value;
+    if (!digits.empty() && equals != std::string_view::npos) return refuse_unknown(word);
+    std::optional<std::string_view> value;
     if (!digits.empty()) value = digits;
-    if (equals != std::string::npos) value = digits + word.substr(equals + 1);
-    if (!digits.empty() && equals != std::string::npos) return refuse_unknown(word);
+    if (equals != std::string_view::npos) value = word.substr(equals + 1);
     for (std::size_t i = 0; i < letters.size() && !failed(); ++i) {
       const FlagRule& flag = *find_alias(letters[i]);
       const bool is_last = i + 1 == letters.size();
       if (!is_last && flag.type.kind != ValueKind::kBool) {
         return refuse(Reason::kFlagType,
-                      "-" + std::string(1, letters[i]) + " in " + word + " has no value");
+                      concat({"-", letters.substr(i, 1), " in ", word, " has no value"}));
       }
-      take_flag(flag, {"-" + std::string(1, letters[i]), is_last ? value : std::nullopt, false});
+      take_flag(flag, {"-", letters.substr(i, 1), is_last ? value : std::nullopt, false});
     }
   }
 
@@ -146,44 +163,38 @@ class WordReader {
 
   void take_boolean(const FlagRule& flag, const FlagWord& given) {
     if (given.value && *given.value != "true" && *given.value != "false") {
-      return refuse(Reason::kFlagType, given.shown + " is " + quoted(*given.value) +
+      return refuse(Reason::kFlagType, given.shown() + " is " + quoted(*given.value) +
                                            "; a boolean takes true or false after \"=\"");
     }
     const bool on = !given.negated && given.value != "false";
-    if (on) {
-      fit_.canonical.push_back("--" + flag.name);
-    } else if (flag.name.starts_with("no-")) {
-      fit_.canonical.push_back("--" + flag.name + "=false");
-    } else {
-      fit_.canonical.push_back("--no-" + flag.name);
-    }
-    fit_.checked.push_back(fit_.canonical.back());
+    fit_.canonical.push_back(spelled(flag, on));
+    fit_.checked.push_back({&flag, &flag.type, on ? "true" : "false"});
   }
 
   void take_value(const FlagRule& flag, const FlagWord& given) {
-    std::string value;
+    std::string_view value;
     if (given.value) {
       value = *given.value;
     } else if (next_ < words_.size() && can_be_value(words_[next_])) {
       value = words_[next_++];
     } else {
       return refuse(Reason::kFlagType,
-                    given.shown + " has no value; expected " + describe(flag.type));
+                    given.shown() + " has no value; expected " + describe(flag.type));
     }
     if (value.empty()) {
-      return refuse(Reason::kFlagType, given.shown + " is empty; expected " + describe(flag.type));
+      return refuse(Reason::kFlagType,
+                    given.shown() + " is empty; expected " + describe(flag.type));
     }
     if (const auto misfit = check_value(flag.type, value, scope_, fit_.paths)) {
-      return refuse(misfit->reason, given.shown + ": " + misfit->why);
+      return refuse(misfit->reason, given.shown() + ": " + misfit->why);
     }
-    fit_.checked.push_back(
-        concat({"--", flag.name, " ", quoted(value), " is ", describe(flag.type)}));
+    fit_.checked.push_back({&flag, &flag.type, value});
     // Apart, a "-" would make another flag of it, and a "+" end the part of a `do`.
     if (value.starts_with('-') || value == "+") {
-      fit_.canonical.push_back("--" + flag.name + "=" + value);
+      fit_.canonical.push_back(concat({"--", flag.name, "=", value}));
     } else {
       fit_.canonical.push_back("--" + flag.name);
-      fit_.canonical.push_back(std::move(value));
+      fit_.canonical.emplace_back(value);
     }
   }
 
@@ -214,7 +225,7 @@ class WordReader {
   void check_argument(const ArgRule& arg, const std::string& word) {
     const auto misfit = check_value(arg.type, word, scope_, fit_.paths);
     if (!misfit) {
-      fit_.checked.push_back(concat({quoted(word), " is ", describe(arg.type)}));
+      fit_.checked.push_back({nullptr, &arg.type, word});
       return;
     }
     refuse(misfit->reason == Reason::kFlagType ? Reason::kArg : misfit->reason, misfit->why);
@@ -251,16 +262,20 @@ bool mentions(const FlagRule& flag, const std::string& word) {
 
 }  // namespace
 
+std::string to_string(const Check& check) {
+  if (check.flag == nullptr) return concat({quoted(check.value), " is ", describe(*check.type)});
+  if (check.type->kind == ValueKind::kBool) return spelled(*check.flag, check.value == "true");
+  return concat({"--", check.flag->name, " ", quoted(check.value), " is ", describe(*check.type)});
+}
+
 Fit fit_words(const TaskRule& rule, const std::vector<std::string>& words, bool flags_first,
               const PathScope& scope) {
   return WordReader(rule, words, flags_first, scope).read();
 }
 
-bool mentions_flag(const std::vector<FlagRule>& flags, const std::vector<std::string>& words) {
-  return std::any_of(flags.begin(), flags.end(), [&](const FlagRule& flag) {
-    return std::any_of(words.begin(), words.end(),
-                       [&](const std::string& word) { return mentions(flag, word); });
-  });
+bool mentions_flag(const FlagRule& flag, const std::vector<std::string>& words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& word) { return mentions(flag, word); });
 }
 
 }  // namespace mixguard::policy

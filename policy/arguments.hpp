@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/refusal.hpp"
@@ -15,11 +16,21 @@
 
 namespace mixguard::policy {
 
+// A flag or an argument that was found in order. It refers to the rule and the words.
+struct Check {
+  const FlagRule* flag = nullptr;  // of an argument: nothing
+  const ValueType* type = nullptr;
+  std::string_view value;  // of a boolean too: "true" or "false"
+};
+
+// "--step 2 is an integer from 1 to 20"
+[[nodiscard]] std::string to_string(const Check& check);
+
 struct Fit {
   std::optional<Refusal> refusal;      // nothing: the words fit
   std::size_t understood = 0;          // words read before the refusal
   std::vector<std::string> canonical;  // the words with long flag names, values apart
-  std::vector<std::string> checked;    // "--step 2 is an integer from 1 to 20", for people
+  std::vector<Check> checked;
   std::vector<PathArgument> paths;
 };
 
@@ -27,9 +38,8 @@ struct Fit {
 [[nodiscard]] Fit fit_words(const TaskRule& rule, const std::vector<std::string>& words,
                             bool flags_first, const PathScope& scope);
 
-// Whether one of `flags` appears among the words, in any spelling that Mix or a task might take for
-// it, after "--" too, whatever its value.
-[[nodiscard]] bool mentions_flag(const std::vector<FlagRule>& flags,
-                                 const std::vector<std::string>& words);
+// Whether the flag appears among the words, in any spelling that Mix or a task might take for it,
+// after "--" too, whatever its value.
+[[nodiscard]] bool mentions_flag(const FlagRule& flag, const std::vector<std::string>& words);
 
 }  // namespace mixguard::policy

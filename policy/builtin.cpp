@@ -122,4 +122,9 @@ std::vector<std::string_view> builtin_names() {
   return names;
 }
 
+std::string nearest_builtin(std::string_view name) {
+  static const Dictionary kNames(builtin_names());
+  return kNames.nearest(name);
+}
+
 }  // namespace mixguard::policy

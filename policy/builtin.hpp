@@ -24,4 +24,7 @@ constexpr std::string_view kBuiltinFile = "builtin:elixir";
 
 [[nodiscard]] std::vector<std::string_view> builtin_names();
 
+// The task that `name` was probably meant to be, or empty when none is near.
+[[nodiscard]] std::string nearest_builtin(std::string_view name);
+
 }  // namespace mixguard::policy

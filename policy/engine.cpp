@@ -63,6 +63,7 @@ bool decides_sooner(const Part& a, const Part& b) {
 }
 
 void add_rules(const Part& part, Decision& decision) {
+  decision.rules.reserve(decision.rules.size() + part.rules.size());
   for (const RuleRef& rule : part.rules) {
     const bool is_known =
         std::any_of(decision.rules.begin(), decision.rules.end(), [&](const RuleRef& known) {
@@ -83,7 +84,7 @@ void sum_up(Decision& decision) {
   decision.instead = part.instead;
   add_rules(part, decision);
   for (const Part& other : decision.parts) {
-    if (other.verdict == decision.verdict) add_rules(other, decision);
+    if (&other != &part && other.verdict == decision.verdict) add_rules(other, decision);
   }
 }
 
@@ -112,26 +113,27 @@ Words child_rules(const Policy::Index& index, const std::vector<Part>& parts) {
 }
 
 // Git dependencies come from where mix.exs says; a rule of a policy's own names its hosts itself.
-bool fetches_dependencies(std::string_view task, const Grants& grants) {
-  const bool is_builtin = std::any_of(grants.begin(), grants.end(), [](const Grant* grant) {
-    return grant->layer == Layer::kBuiltin;
-  });
+bool fetches_dependencies(std::string_view task, const Permission& permission) {
+  const bool is_builtin =
+      std::any_of(permission.grants.begin(), permission.grants.end(),
+                  [](const Grant* grant) { return grant->layer == Layer::kBuiltin; });
   return is_builtin && (task == "deps.get" || task == "deps.update");
 }
 
-void confine(const Policy::Index& index, const std::vector<JudgedPart>& judged, const Facts& facts,
-             Decision& decision) {
+// `permissions`: one for each of the decision's parts.
+void confine(const Policy::Index& index, const std::vector<Permission>& permissions,
+             const Facts& facts, Decision& decision) {
   Confinement& confinement = decision.confinement;
   confinement = index.common;
-  for (std::size_t i = 0; i < judged.size(); ++i) {
-    const JudgedPart& part = judged[i];
-    add_grants(index.layers, part.grants, confinement, decision.snapshot);
-    if (fetches_dependencies(decision.parts[i].task, part.grants)) {
+  for (std::size_t i = 0; i < permissions.size(); ++i) {
+    const Permission& permission = permissions[i];
+    add_grants(index.layers, permission.grants, confinement, decision.snapshot);
+    if (fetches_dependencies(decision.parts[i].task, permission)) {
       for (const MixExs& exs : facts.mix_exs)
         add_builtin_endpoints(index.layers, exs.git_hosts, confinement);
     }
     // A server or a console among the parts makes the whole run live: it does not end by itself.
-    if (part.mode == RunMode::kLive) confinement.mode = RunMode::kLive;
+    if (permission.mode == RunMode::kLive) confinement.mode = RunMode::kLive;
   }
   for (Words* patterns : {&confinement.read, &confinement.deny}) {
     for (std::string& pattern : *patterns) pattern = with_root(pattern, facts.project_root);
@@ -144,12 +146,10 @@ void pass_environment(Environment& environment, Decision& decision) {
   decision.dropped = std::move(environment.dropped);
 }
 
-void conclude(const Policy::Index& index, std::vector<JudgedPart>& judged, const Facts& facts,
-              Decision& decision) {
-  decision.parts.reserve(judged.size());
-  for (JudgedPart& part : judged) decision.parts.push_back(std::move(part.part));
+void conclude(const Policy::Index& index, const std::vector<Permission>& permissions,
+              const Facts& facts, Decision& decision) {
   sum_up(decision);
-  if (decision.verdict != Verdict::kDeny) confine(index, judged, facts, decision);
+  if (decision.verdict != Verdict::kDeny) confine(index, permissions, facts, decision);
 }
 
 // What is typed in place of a task ("--version") loads no project. The console's empty place does.
@@ -175,7 +175,9 @@ void raise(const Refusal& doubt, Part& part) {
 
 // What is not known of the project, when it matters.
 std::optional<Refusal> doubt_about(const Facts& facts, const Environment& environment) {
-  const auto names_file = [](const EnvVariable& variable) { return variable.name == "MIX_EXS"; };
+  const auto names_file = [](const EnvVariable& variable) {
+    return variable.name == std::string_view("MIX_EXS");
+  };
   if (std::any_of(environment.variables.begin(), environment.variables.end(), names_file)) {
     return Refusal{Reason::kAlias, "MIX_EXS names another mix.exs, whose aliases are not known",
                    ""};
@@ -192,30 +194,35 @@ std::optional<Refusal> doubt_about(const Facts& facts, const Environment& enviro
                  "set MIX_ENV"};
 }
 
-std::vector<JudgedPart> judge_leaves(const Policy::Index& index, const Expansion& expansion,
-                                     const Environment& environment, const Facts& facts) {
-  std::vector<JudgedPart> judged;
-  judged.reserve(expansion.leaves.size());
+std::vector<Permission> judge_leaves(const Policy::Index& index, const Expansion& expansion,
+                                     const Environment& environment, const Facts& facts,
+                                     Detail detail, std::vector<Part>& parts) {
+  std::vector<Permission> permissions;
+  permissions.reserve(expansion.leaves.size());
+  parts.reserve(expansion.leaves.size());
   const auto question = [&](const TaskCall& call) {
     return TaskQuestion{
-        call, environment.mix_env, environment.source, {facts.project_root, facts.cwd}};
+        call, environment.mix_env, environment.source, {facts.project_root, facts.cwd}, detail};
   };
   const std::optional<Refusal> doubt = doubt_about(facts, environment);
   for (const Leaf& leaf : expansion.leaves) {
-    judged.push_back(leaf.function.empty()
-                         ? judge_task(index, question(leaf.call))
-                         : judge_function(index, question(leaf.call), leaf.function));
-    judged.back().part.function = leaf.function;
-    tell_alias(leaf.via, judged.back().part);
-    if (doubt && loads_project(leaf.call)) raise(*doubt, judged.back().part);
+    Part& part = parts.emplace_back();
+    permissions.push_back(leaf.function.empty()
+                              ? judge_task(index, question(leaf.call), part)
+                              : judge_function(index, question(leaf.call), leaf.function, part));
+    part.function = leaf.function;
+    tell_alias(leaf.via, part);
+    if (doubt && loads_project(leaf.call)) raise(*doubt, part);
   }
   for (const AliasUse& use : expansion.aliases) {
-    JudgedPart part = judge_alias(index, question(use.call));
-    if (part.part.verdict == Verdict::kAllow) continue;
-    tell_alias(use.via, part.part);
-    judged.push_back(std::move(part));
+    Part part;
+    Permission permission = judge_alias(index, question(use.call), part);
+    if (part.verdict == Verdict::kAllow) continue;
+    tell_alias(use.via, part);
+    parts.push_back(std::move(part));
+    permissions.push_back(std::move(permission));
   }
-  return judged;
+  return permissions;
 }
 
 const TaskCall* first_misspelt(const std::vector<TaskCall>& calls) {
@@ -255,6 +262,9 @@ bool needs_unset_env(const Expansion& expansion, const Environment& environment)
 // leaves of typed tasks come in the order of the calls.
 Words spell_out(const MixCommand& command, const Expansion& expansion,
                 const std::vector<Part>& parts) {
+  if (expansion.aliases.empty() && parts.size() == command.calls.size()) {
+    return spell(command, parts);
+  }
   std::vector<Part> spelled(command.calls.size());
   std::size_t next = 0;
   for (std::size_t i = 0; i < spelled.size(); ++i) {
@@ -296,7 +306,7 @@ std::string first_task_of(const MixCommand& command, const Facts& facts) {
 }
 
 void judge_mix(const Policy::Index& index, MixCommand command, const Words& argv,
-               const Facts& facts, Decision& decision) {
+               const Facts& facts, Detail detail, Decision& decision) {
   if (command.refusal) {
     return refuse(met_first(*command.refusal, first_misspelt(command.calls)), argv, decision);
   }
@@ -315,8 +325,9 @@ void judge_mix(const Policy::Index& index, MixCommand command, const Words& argv
     pass_environment(environment, decision);
     return refuse(met_first(*environment.refusal, misspelt), argv, decision);
   }
-  std::vector<JudgedPart> judged = judge_leaves(index, expansion, environment, facts);
-  conclude(index, judged, facts, decision);
+  const std::vector<Permission> permissions =
+      judge_leaves(index, expansion, environment, facts, detail, decision.parts);
+  conclude(index, permissions, facts, decision);
   decision.canonical = spell_out(command, expansion, decision.parts);
   if (needs_unset_env(expansion, environment)) {
     std::erase_if(environment.variables,
@@ -330,11 +341,11 @@ void judge_plain(const Policy::Index& index, const Words& argv, const Facts& fac
   decision.program = facts.program_path;
   decision.canonical = argv;
   Environment environment = make_environment(index.environment, facts, "");
-  std::vector<JudgedPart> judged;
-  judged.push_back(judge_program(index, argv, facts, runtime));
-  const bool is_known = judged.front().part.reason != Reason::kLauncher;
+  Part& part = decision.parts.emplace_back();
+  const std::vector<Permission> permissions = {judge_program(index, argv, facts, runtime, part)};
+  const bool is_known = part.reason != Reason::kLauncher;
   if (environment.refusal && is_known) return refuse(*environment.refusal, argv, decision);
-  conclude(index, judged, facts, decision);
+  conclude(index, permissions, facts, decision);
   pass_environment(environment, decision);
 }
 
@@ -375,7 +386,8 @@ std::vector<std::string> Policy::command_paths() const {
   return paths;
 }
 
-Decision decide(const Policy& policy, const std::vector<std::string>& argv, const Facts& facts) {
+Decision decide(const Policy& policy, const std::vector<std::string>& argv, const Facts& facts,
+                Detail detail) {
   const Policy::Index& index = *policy.index_;
   Decision decision;
   decision.policy.layers = index.layer_names;
@@ -395,7 +407,7 @@ Decision decide(const Policy& policy, const std::vector<std::string>& argv, cons
   const Words words(argv.begin() + 1, argv.end());
   const bool is_mix = launcher.program == Program::kMix;
   decision.program = is_mix ? "mix" : "iex";
-  judge_mix(index, is_mix ? read_mix(words) : read_iex(words), argv, facts, decision);
+  judge_mix(index, is_mix ? read_mix(words) : read_iex(words), argv, facts, detail, decision);
   return decision;
 }
 

@@ -16,6 +16,12 @@
 
 namespace mixguard::policy {
 
+// How much a Decision tells of the way to it.
+enum class Detail {
+  kEverything,  // as explain() needs it
+  kRefusals,    // Part::findings may lack the checks that passed
+};
+
 class Policy {
  public:
   // Layers in any order; at most one project layer. With none at all the builtin catalogue decides
@@ -33,7 +39,7 @@ class Policy {
   struct Index;  // by task name, private to the engine
 
  private:
-  friend Decision decide(const Policy&, const std::vector<std::string>&, const Facts&);
+  friend Decision decide(const Policy&, const std::vector<std::string>&, const Facts&, Detail);
   explicit Policy(std::shared_ptr<const Index> index) : index_(std::move(index)) {}
   std::shared_ptr<const Index> index_;
 };
@@ -42,6 +48,6 @@ class Policy {
 // fails: what cannot be understood is denied, with the reason. The Decision's id, policy.revision
 // and the facts that only the world knows (symlinks of `paths`) are left to guard.
 [[nodiscard]] Decision decide(const Policy& policy, const std::vector<std::string>& argv,
-                              const Facts& facts);
+                              const Facts& facts, Detail detail = Detail::kEverything);
 
 }  // namespace mixguard::policy

@@ -142,9 +142,9 @@ bool is_listed(const std::array<Name, N>& list, Name name) {
   });
 }
 
-bool is_plain_char(char c) {
-  return is_lower(c) || is_upper(c) || is_digit(c) || Name("_.,:/@+-=").find(c) != Name::npos;
-}
+constexpr ByteSet kPlain("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/@+-=");
+
+bool is_plain_char(char c) { return kPlain.contains(c); }
 
 }  // namespace
 

@@ -85,6 +85,7 @@ class Builder {
 
   Environment build() {
     out_.variables.reserve(facts_.environment.size() + rules_.all().size() + 1);
+    if (!first_task_.empty()) out_.variables.push_back({std::string(kMixEnv), "", false});
     for (const std::string& entry : facts_.environment) take(entry);
     if (!first_task_.empty()) choose_mix_env();
     for (const VariableRules& variable : rules_.all()) complete(variable);
@@ -122,8 +123,10 @@ class Builder {
       return;  // to Mix an empty one is none, whoever starts it
     } else if (const VariableRules* variable = rules_.find(name)) {
       take_ruled(*variable, value);
+    } else if (is_harmless(name) && is_harmless_value(name, value)) {
+      add(name, value, false);
     } else if (!is_rebuilt(name)) {
-      take_unruled(name, value);
+      out_.dropped.push_back({std::string(name), passing_line(name, value)});
     }
   }
 
@@ -136,14 +139,6 @@ class Builder {
     }
   }
 
-  void take_unruled(std::string_view name, std::string_view value) {
-    if (is_harmless(name) && is_harmless_value(name, value)) {
-      add(name, value, false);
-    } else {
-      out_.dropped.push_back({std::string(name), passing_line(name, value)});
-    }
-  }
-
   void choose_mix_env() {
     const VariableRules* variable = rules_.find(kMixEnv);
     if (given_ && !given_->empty()) {
@@ -153,7 +148,7 @@ class Builder {
       choose_without_given(variable);
     }
     check_mix_env(variable);
-    out_.variables.insert(out_.variables.begin(), {std::string(kMixEnv), out_.mix_env, false});
+    out_.variables.front().value = out_.mix_env;
   }
 
   // The order of Mix.Project.push/3 and, in versions before 1.15, of Mix.CLI.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/gates.hpp"
 
+#include <algorithm>
+
 #include "policy/text.hpp"
 
 namespace mixguard::policy {
@@ -66,12 +68,11 @@ std::optional<Refusal> check_flag_name(const std::string& argument) {
 
 std::optional<Refusal> check_gates(const std::vector<std::string>& argv) {
   if (auto refusal = check_sizes(argv)) return refusal;
+  if (std::all_of(argv.begin(), argv.end(), is_plain_text)) return std::nullopt;
   for (const std::string& argument : argv) {
-    if (is_plain_text(argument)) continue;
     if (auto refusal = check_characters(argument)) return refusal;
   }
   for (const std::string& argument : argv) {
-    if (is_plain_text(argument)) continue;
     if (auto refusal = check_flag_name(argument)) return refusal;
   }
   return std::nullopt;

@@ -26,6 +26,15 @@ void add_once(List& list, const More& more) {
   }
 }
 
+// `more` holds nothing twice.
+void add_distinct(Texts& list, const Views& more) {
+  if (list.empty()) {
+    list.assign(more.begin(), more.end());
+  } else {
+    add_once(list, more);
+  }
+}
+
 template <typename List, typename Other>
 List intersect(const List& a, const Other& b) {
   List result;
@@ -197,8 +206,8 @@ Confinement common_confinement(const std::vector<Ruleset>& layers) {
 void add_grants(const std::vector<Ruleset>& layers, const Grants& grants, Confinement& confinement,
                 SnapshotPlan& snapshot) {
   const LayerGrant granted = intersection(by_layer(layers, grants));
-  add_once(confinement.write, granted.write);
-  add_once(confinement.net, granted.net);
+  add_distinct(confinement.write, granted.write);
+  add_distinct(confinement.net, granted.net);
   for (const Grant* grant : grants) add_snapshot(grant->snapshot, snapshot);
 }
 

@@ -36,38 +36,25 @@ enum class Subject { kTask, kFunction, kAlias };
 
 constexpr std::string_view kAnyAlias = "@alias";
 
+constexpr std::size_t kUsualFindings = 4;  // besides one a word
+
 class Judge {
  public:
-  Judge(const Policy::Index& index, const TaskQuestion& question, Subject subject = Subject::kTask,
-        std::string_view function = {})
-      : index_(index), question_(question), subject_(subject), function_(function) {
+  Judge(const Policy::Index& index, const TaskQuestion& question, Part& part,
+        Subject subject = Subject::kTask, std::string_view function = {})
+      : index_(index),
+        rules_(index.rules_of(question.call.task)),
+        question_(question),
+        subject_(subject),
+        function_(function),
+        part_(part) {
     if (subject_ == Subject::kTask) known_ = find_builtin(question.call.task);
     flags_first_ = known_ != nullptr && known_->flags_first;
   }
 
-  JudgedPart judge() {
-    Part& part = out_.part;
-    part.task = question_.call.task;
-    part.env = question_.env;
-    part.findings.reserve(4);
-    note(Finding::Kind::kPassed, concat({"MIX_ENV=", part.env, " (", question_.env_source, ")"}));
-    if (question_.call.refusal) return refuse(*question_.call.refusal);
-    consult_layers(question_.call.task);
-    if (subject_ != Subject::kTask) consult_layers(kAnyAlias);
-    if (const Refusal* spelling = misspelt_twin()) return refuse(*spelling);
-    if (index_.has_builtin && subject_ != Subject::kFunction) consult_builtin();
-    if (matched_.empty() && subject_ == Subject::kAlias) {
-      part.verdict = Verdict::kAllow;
-    } else if (matched_.empty()) {
-      decide_without_rule();
-    } else {
-      decide_by_rule();
-    }
-    if (part.verdict != Verdict::kAllow) part.would_allow = suggest();
-    spell(best_fit_rule_ == nullptr ? words() : best_fit_.canonical);
-    part.paths = std::move(best_fit_.paths);
-    out_.mode = choose_mode();
-    return std::move(out_);
+  Permission judge() {
+    ask();
+    return std::move(permission_);
   }
 
  private:
@@ -76,31 +63,63 @@ class Judge {
     Fit fit;
   };
 
+  void ask() {
+    part_.task = question_.call.task;
+    part_.env = question_.env;
+    if (tells_all()) {
+      part_.findings.reserve(kUsualFindings + words().size());
+      note(Finding::Kind::kPassed,
+           concat({"MIX_ENV=", part_.env, " (", question_.env_source, ")"}));
+    }
+    if (question_.call.refusal) return refuse(*question_.call.refusal);
+    consult_layers(rules_);
+    if (subject_ != Subject::kTask) consult_layers(index_.rules_of(kAnyAlias));
+    if (const Refusal* spelling = misspelt_twin()) return refuse(*spelling);
+    if (index_.has_builtin && subject_ != Subject::kFunction) consult_builtin();
+    if (matched_.empty() && subject_ == Subject::kAlias) {
+      part_.verdict = Verdict::kAllow;
+    } else if (matched_.empty()) {
+      decide_without_rule();
+    } else {
+      decide_by_rule();
+    }
+    if (part_.verdict != Verdict::kAllow) part_.would_allow = suggest();
+    spell(best_fit_rule_ == nullptr ? words() : best_fit_.canonical);
+    part_.paths = std::move(best_fit_.paths);
+    permission_.mode = choose_mode();
+  }
+
   [[nodiscard]] const std::vector<std::string>& words() const { return question_.call.words; }
 
   void note(Finding::Kind kind, std::string text, const Grant* rule = nullptr) {
-    Finding finding{kind, std::move(text), std::nullopt};
+    Finding& finding = part_.findings.emplace_back();
+    finding.kind = kind;
+    finding.text = std::move(text);
     if (rule != nullptr) finding.rule = reference(*rule);
-    out_.part.findings.push_back(std::move(finding));
   }
 
-  JudgedPart refuse(const Refusal& refusal) {
-    Part& part = out_.part;
+  [[nodiscard]] bool tells_all() const { return question_.detail == Detail::kEverything; }
+
+  void note_passed(const Fit& fit) {
+    if (!tells_all()) return;
+    for (const Check& check : fit.checked) note(Finding::Kind::kPassed, to_string(check));
+  }
+
+  void refuse(const Refusal& refusal) {
     spell(words());
-    part.verdict = Verdict::kDeny;
-    part.reason = refusal.reason;
-    part.message = refusal.message;
-    part.instead = refusal.instead;
+    part_.verdict = Verdict::kDeny;
+    part_.reason = refusal.reason;
+    part_.message = refusal.message;
+    part_.instead = refusal.instead;
     note(Finding::Kind::kRaised, refusal.message);
-    return std::move(out_);
   }
 
   [[nodiscard]] bool may_allow(const IndexedRule& indexed) const {
     return indexed.entitled || is_development(question_.env);
   }
 
-  void consult_layers(std::string_view name) {
-    for (const IndexedRule& indexed : index_.rules_of(name)) {
+  void consult_layers(const std::vector<IndexedRule>& rules) {
+    for (const IndexedRule& indexed : rules) {
       const TaskRule& rule = *indexed.rule;
       if (!covers(rule.envs, question_.env)) {
         elsewhere_.push_back(&rule);
@@ -117,7 +136,11 @@ class Judge {
   }
 
   void consult_denial(const TaskRule& rule) {
-    if (!rule.has_flags || mentions_flag(rule.flags, words())) matched_.push_back(&rule);
+    const bool matches = !rule.has_flags || std::any_of(rule.flags.begin(), rule.flags.end(),
+                                                        [&](const FlagRule& flag) {
+                                                          return mentions_flag(flag, words());
+                                                        });
+    if (matches) matched_.push_back(&rule);
   }
 
   void consult(const TaskRule& rule) {
@@ -153,20 +176,18 @@ class Judge {
 
   [[nodiscard]] bool is_raised(const TaskRule& rule) const {
     if (rule.raised_by.empty()) return true;
-    std::vector<FlagRule> raising;
-    for (const FlagRule& flag : rule.flags) {
-      const auto& names = rule.raised_by;
-      if (std::find(names.begin(), names.end(), flag.name) != names.end()) raising.push_back(flag);
-    }
-    return mentions_flag(raising, words());
+    const auto& names = rule.raised_by;
+    return std::any_of(rule.flags.begin(), rule.flags.end(), [&](const FlagRule& flag) {
+      return std::find(names.begin(), names.end(), flag.name) != names.end() &&
+             mentions_flag(flag, words());
+    });
   }
 
   // A rule may name the same module in another canonical spelling ("a_1" for "a1").
   const Refusal* misspelt_twin() {
-    const std::vector<IndexedRule>& rules = index_.rules_of(question_.call.task);
-    if (rules.empty()) return nullptr;
+    if (rules_.empty()) return nullptr;
     const std::string* twin = nullptr;
-    for (const IndexedRule& indexed : rules) {
+    for (const IndexedRule& indexed : rules_) {
       for (const std::string& name : indexed.rule->names) {
         if (name == question_.call.task) return nullptr;
         if (task_key(name) == task_key(question_.call.task)) twin = &name;
@@ -180,80 +201,74 @@ class Judge {
   }
 
   void decide_by_rule() {
-    Part& part = out_.part;
     std::sort(matched_.begin(), matched_.end(), decides_before);
     const TaskRule& first = *matched_.front();
-    part.verdict = first.verdict;
-    part.because = first.because;
-    part.instead = first.instead;
+    part_.verdict = first.verdict;
+    part_.because = first.because;
+    part_.instead = first.instead;
     for (const TaskRule* rule : matched_) {
-      if (rule->verdict == part.verdict) part.rules.push_back(reference(*rule));
-      if (rule->verdict != Verdict::kDeny) out_.grants.push_back(rule);
+      if (rule->verdict == part_.verdict) part_.rules.push_back(reference(*rule));
+      if (rule->verdict != Verdict::kDeny) permission_.grants.push_back(rule);
     }
-    for (std::string& checked : best_fit_.checked) {
-      note(Finding::Kind::kPassed, std::move(checked));
-    }
-    std::string said = concat(
-        {"rule \"", first.id, "\"", verb(part.verdict), "\"", part.task, "\" in ", part.env});
-    if (part.verdict == Verdict::kAllow) {
-      note(Finding::Kind::kPassed, std::move(said), &first);
+    note_passed(best_fit_);
+    if (part_.verdict == Verdict::kAllow) {
+      if (tells_all()) note(Finding::Kind::kPassed, what_says(first), &first);
       return;
     }
-    part.reason = Reason::kRule;
-    part.message = said;
-    note(Finding::Kind::kRaised, std::move(said), &first);
+    part_.reason = Reason::kRule;
+    part_.message = what_says(first);
+    note(Finding::Kind::kRaised, part_.message, &first);
     note_near();
+  }
+
+  [[nodiscard]] std::string what_says(const TaskRule& rule) const {
+    return concat(
+        {"rule \"", rule.id, "\"", verb(rule.verdict), "\"", part_.task, "\" in ", part_.env});
   }
 
   void decide_without_rule() {
     if (!near_.empty()) return decide_by_misfit();
     if (subject_ == Subject::kFunction) return decide_on_function();
-    Part& part = out_.part;
-    part.verdict = index_.default_verdict;
-    part.reason = Reason::kNoRule;
-    part.message = "no rule allows " + quoted(part.task) + " in " + part.env;
-    note(Finding::Kind::kRaised, part.message);
+    part_.verdict = index_.default_verdict;
+    part_.reason = Reason::kNoRule;
+    part_.message = "no rule allows " + quoted(part_.task) + " in " + part_.env;
+    note(Finding::Kind::kRaised, part_.message);
     note_near();
     if (elsewhere_.empty() && unentitled_.empty()) note_similar();
   }
 
   void decide_on_function() {
-    Part& part = out_.part;
-    const bool may_ask = is_development(part.env) || part.env == "staging";
-    part.verdict = may_ask ? Verdict::kAsk : Verdict::kDeny;
-    part.reason = Reason::kAlias;
-    part.message = concat({"alias ", quoted(part.task), " runs the function ", function_,
-                           " of mix.exs, which no rule speaks of in ", part.env});
-    note(Finding::Kind::kRaised, part.message);
+    const bool may_ask = is_development(part_.env) || part_.env == "staging";
+    part_.verdict = may_ask ? Verdict::kAsk : Verdict::kDeny;
+    part_.reason = Reason::kAlias;
+    part_.message = concat({"alias ", quoted(part_.task), " runs the function ", function_,
+                            " of mix.exs, which no rule speaks of in ", part_.env});
+    note(Finding::Kind::kRaised, part_.message);
     note_near();
   }
 
   // Of several rules that nearly fit, the one that understood most words is the nearest.
   void decide_by_misfit() {
-    Part& part = out_.part;
     const Near& nearest_rule =
         *std::min_element(near_.begin(), near_.end(), [](const Near& a, const Near& b) {
           return std::tie(b.fit.understood, a.rule->layer, a.rule->file, a.rule->line, a.rule->id) <
                  std::tie(a.fit.understood, b.rule->layer, b.rule->file, b.rule->line, b.rule->id);
         });
-    for (const std::string& checked : nearest_rule.fit.checked) {
-      note(Finding::Kind::kPassed, checked);
-    }
-    part.verdict = Verdict::kDeny;
-    part.reason = nearest_rule.fit.refusal->reason;
-    part.message = nearest_rule.fit.refusal->message;
-    part.instead = nearest_rule.rule->instead;
+    note_passed(nearest_rule.fit);
+    part_.verdict = Verdict::kDeny;
+    part_.reason = nearest_rule.fit.refusal->reason;
+    part_.message = nearest_rule.fit.refusal->message;
+    part_.instead = nearest_rule.rule->instead;
     come_near(*nearest_rule.rule);
-    note(Finding::Kind::kRaised, part.message, nearest_rule.rule);
+    note(Finding::Kind::kRaised, part_.message, nearest_rule.rule);
   }
 
   void come_near(const TaskRule& rule) {
     nearest_ = &rule;
-    out_.part.near_miss = reference(rule);
+    part_.near_miss = reference(rule);
   }
 
   void note_near() {
-    Part& part = out_.part;
     if (!unentitled_.empty()) {
       const TaskRule& rule =
           **std::min_element(unentitled_.begin(), unentitled_.end(), decides_before);
@@ -262,26 +277,25 @@ class Judge {
            quoted_id(rule) +
                " would allow it, but a project's own policy allows only in dev and "
                "test; the user's policy has to allow " +
-               part.env,
+               part_.env,
            &rule);
     } else if (!elsewhere_.empty()) {
       const TaskRule& rule =
           **std::min_element(elsewhere_.begin(), elsewhere_.end(), decides_before);
       come_near(rule);
       note(Finding::Kind::kNote,
-           quoted_id(rule) + " speaks of it in " + comma_list(rule.envs) + ", not in " + part.env,
+           quoted_id(rule) + " speaks of it in " + comma_list(rule.envs) + ", not in " + part_.env,
            &rule);
     }
   }
 
   void note_similar() {
-    Part& part = out_.part;
     if (known_ != nullptr) return;
-    const std::string near = nearest(part.task, builtin_names());
+    const std::string near = nearest_builtin(part_.task);
     if (near.empty()) return;
-    part.instead = "mix " + near;
+    part_.instead = "mix " + near;
     note(Finding::Kind::kNote,
-         "the catalogue knows no " + quoted(part.task) + "; did you mean " + quoted(near) + "?");
+         "the catalogue knows no " + quoted(part_.task) + "; did you mean " + quoted(near) + "?");
   }
 
   // A denial that a rule of a file gives cannot be lifted by another rule.
@@ -292,8 +306,7 @@ class Judge {
     // No rule can name an environment that is no name (of a command that is refused for it anyway).
     if (is_final || !has_shape(ValueKind::kName, question_.env)) return "";
     std::vector<const TaskRule*> rules;
-    for (const IndexedRule& indexed : index_.rules_of(question_.call.task))
-      rules.push_back(indexed.rule);
+    for (const IndexedRule& indexed : rules_) rules.push_back(indexed.rule);
     return suggest_task({{{&question_.call, question_.scope.cwd}},
                          {std::string(question_.env)},
                          known_,
@@ -304,19 +317,18 @@ class Judge {
   }
 
   void spell(const std::vector<std::string>& canonical_words) {
-    Part& part = out_.part;
     const std::vector<std::string>& rest =
         question_.call.typed ? *question_.call.typed : canonical_words;
-    part.canonical.reserve(rest.size() + 2);
-    part.canonical.emplace_back(part.task == "iex" ? "iex" : "mix");
-    if (!question_.call.typed) part.canonical.push_back(part.task);
-    part.canonical.insert(part.canonical.end(), rest.begin(), rest.end());
+    part_.canonical.reserve(rest.size() + 2);
+    part_.canonical.emplace_back(part_.task == "iex" ? "iex" : "mix");
+    if (!question_.call.typed) part_.canonical.push_back(part_.task);
+    part_.canonical.insert(part_.canonical.end(), rest.begin(), rest.end());
   }
 
   // What a rule says; else what kind of task it is. Of two rules that disagree, the transaction.
   [[nodiscard]] RunMode choose_mode() const {
     bool is_live = false;
-    for (const Grant* grant : out_.grants) {
+    for (const Grant* grant : permission_.grants) {
       if (grant->mode == RunMode::kTransaction) return RunMode::kTransaction;
       is_live = is_live || grant->mode == RunMode::kLive;
     }
@@ -325,6 +337,7 @@ class Judge {
   }
 
   const Policy::Index& index_;
+  const std::vector<IndexedRule>& rules_;  // of the layers for the task
   const TaskQuestion& question_;
   Subject subject_;
   std::string_view function_;
@@ -340,22 +353,23 @@ class Judge {
   const TaskRule* best_fit_rule_ = nullptr;
   Fit best_fit_;
   Refusal spelling_;
-  JudgedPart out_;
+  Part& part_;
+  Permission permission_;
 };
 
 }  // namespace
 
-JudgedPart judge_task(const Policy::Index& index, const TaskQuestion& question) {
-  return Judge(index, question).judge();
+Permission judge_task(const Policy::Index& index, const TaskQuestion& question, Part& part) {
+  return Judge(index, question, part).judge();
 }
 
-JudgedPart judge_function(const Policy::Index& index, const TaskQuestion& question,
-                          std::string_view function) {
-  return Judge(index, question, Subject::kFunction, function).judge();
+Permission judge_function(const Policy::Index& index, const TaskQuestion& question,
+                          std::string_view function, Part& part) {
+  return Judge(index, question, part, Subject::kFunction, function).judge();
 }
 
-JudgedPart judge_alias(const Policy::Index& index, const TaskQuestion& question) {
-  return Judge(index, question, Subject::kAlias).judge();
+Permission judge_alias(const Policy::Index& index, const TaskQuestion& question, Part& part) {
+  return Judge(index, question, part, Subject::kAlias).judge();
 }
 
 Part refused_part(std::vector<std::string> canonical, const Refusal& refusal) {

@@ -81,7 +81,7 @@ class Linter {
 
   void lint_name(const TaskRule& rule, const std::string& name) {
     if (name == "@alias" || name == "iex" || find_builtin(name) != nullptr) return;
-    const std::string near = nearest(name, builtin_names());
+    const std::string near = nearest_builtin(name);
     if (near.empty()) return;
     warn(rule.file, rule.line,
          "rule " + quoted(rule.id) + ": the catalogue knows no task " + quoted(name) +

@@ -178,7 +178,7 @@ TaskCall shortcut(const std::string& word) {
   return call;
 }
 
-bool is_shortcut(const std::string& word) {
+bool is_shortcut(std::string_view word) {
   return word == "--help" || word == "-h" || word == "--version" || word == "-v";
 }
 
@@ -226,7 +226,12 @@ MixCommand read_iex(const std::vector<std::string>& words) {
 }
 
 std::vector<std::string> spell(const MixCommand& command, const std::vector<Part>& parts) {
-  Words out = command.is_iex ? Words{"iex", "-S", "mix"} : Words{"mix"};
+  Words out;
+  std::size_t size = 4 + command.do_options.size() + parts.size();
+  for (const Part& part : parts) size += part.canonical.size();
+  out.reserve(size);
+  if (command.is_iex) out.insert(out.end(), {"iex", "-S"});
+  out.emplace_back("mix");
   if (command.is_do) {
     out.emplace_back("do");
     out.insert(out.end(), command.do_options.begin(), command.do_options.end());
@@ -240,8 +245,13 @@ std::vector<std::string> spell(const MixCommand& command, const std::vector<Part
 }
 
 bool is_canonical_task(std::string_view name) {
-  const std::vector<std::string_view> parts = split_dots(name);
-  return parts.front() != "elixir" && std::all_of(parts.begin(), parts.end(), is_canonical_part);
+  if (name == "elixir" || name.starts_with("elixir.")) return false;
+  while (true) {
+    const std::size_t dot = name.find('.');
+    if (!is_canonical_part(name.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    name.remove_prefix(dot + 1);
+  }
 }
 
 std::string task_module(std::string_view name) {

@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::size_t kLongestPattern = 512;
 constexpr std::int64_t kMemory = 1 << 20;
-constexpr std::int64_t kParseOnly = 1;
+// Two thirds of it are one byte, which no program fits in; of one byte they would be zero, which
+// RE2 takes for no limit.
+constexpr std::int64_t kParseOnly = 2;
 // RE2 gives two thirds of the memory to the forward program and a quarter of that to instructions
 // of eight bytes; staying well below needs no trial compilation.
 constexpr std::size_t kSafeInstructions = 16'000;
@@ -91,7 +93,7 @@ Result<Pattern> Pattern::make(std::string_view text) {
   const bool parse_only = surely_fits(text);
   const re2::RE2 trial(re2::StringPiece(text.data(), text.size()),
                        options(parse_only ? kParseOnly : kMemory));
-  // With one byte of memory a pattern that parses stops at "too large", before it is compiled.
+  // Without memory a pattern that parses stops at "too large", before it is compiled.
   const bool parsed =
       trial.ok() || (parse_only && trial.error_code() == re2::RE2::ErrorPatternTooLarge);
   if (!parsed) return fail("regular expression " + quoted(text) + ": " + complaint(trial));

@@ -62,8 +62,7 @@ Part unmatched_part(const std::vector<std::string>& argv, const Facts& facts,
   return part;
 }
 
-void decide(const std::vector<const ExecRule*>& matched, JudgedPart& out) {
-  Part& part = out.part;
+Grants decide(const std::vector<const ExecRule*>& matched, Part& part) {
   const ExecRule& first = *matched.front();
   part.verdict = first.verdict;
   part.because = first.because;
@@ -77,10 +76,12 @@ void decide(const std::vector<const ExecRule*>& matched, JudgedPart& out) {
   }
   part.findings.push_back({is_allowed ? Finding::Kind::kPassed : Finding::Kind::kRaised,
                            std::move(said), reference(first)});
+  Grants grants;
   for (const ExecRule* rule : matched) {
     if (rule->verdict == part.verdict) part.rules.push_back(reference(*rule));
-    if (rule->verdict != Verdict::kDeny) out.grants.push_back(rule);
+    if (rule->verdict != Verdict::kDeny) grants.push_back(rule);
   }
+  return grants;
 }
 
 // A version or a help text, for which the builtin catalogue needs no rule.
@@ -106,21 +107,21 @@ RunMode mode_of(const Grants& grants) {
 
 }  // namespace
 
-JudgedPart judge_program(const Policy::Index& index, const std::vector<std::string>& argv,
-                         const Facts& facts, const std::optional<Runtime>& runtime) {
-  JudgedPart out;
+Permission judge_program(const Policy::Index& index, const std::vector<std::string>& argv,
+                         const Facts& facts, const std::optional<Runtime>& runtime, Part& part) {
   Candidates found = find_candidates(index, argv, facts);
   if (found.matched.empty()) {
     const bool is_query =
         runtime && runtime->is_query && index.has_builtin && found.near == nullptr;
-    out.part = is_query ? query_part(argv) : unmatched_part(argv, facts, runtime, found.near);
-    return out;
+    part = is_query ? query_part(argv) : unmatched_part(argv, facts, runtime, found.near);
+    return {};
   }
-  out.part.canonical = argv;
-  out.part.paths = std::move(found.paths);
-  decide(found.matched, out);
-  out.mode = mode_of(out.grants);
-  return out;
+  part.canonical = argv;
+  part.paths = std::move(found.paths);
+  Permission permission;
+  permission.grants = decide(found.matched, part);
+  permission.mode = mode_of(permission.grants);
+  return permission;
 }
 
 }  // namespace mixguard::policy

@@ -75,7 +75,9 @@ bool mentions_code(const Part& part) {
   const bool takes_code = std::any_of(known->args.begin(), known->args.end(), [](const auto& arg) {
     return arg.type.kind == ValueKind::kCode;
   });
-  return takes_code || mentions_flag(code, part.canonical);
+  return takes_code || std::any_of(code.begin(), code.end(), [&](const FlagRule& flag) {
+           return mentions_flag(flag, part.canonical);
+         });
 }
 
 bool is_by_file(const Part& part) {

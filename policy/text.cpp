@@ -171,9 +171,10 @@ bool is_invisible(char32_t code_point) {
 bool is_lookalike_dash(char32_t code_point) { return in_ranges(kDashes, code_point); }
 
 std::optional<char> find_metacharacter(std::string_view text) {
-  const std::size_t at = text.find_first_of(";|&$`<>(){}*?[]!~#\n\r\\");
-  if (at == std::string_view::npos) return std::nullopt;
-  return text[at];
+  static constexpr ByteSet kMetacharacters(";|&$`<>(){}*?[]!~#\n\r\\");
+  const auto found =
+      std::find_if(text.begin(), text.end(), [](char c) { return kMetacharacters.contains(c); });
+  return found == text.end() ? std::nullopt : std::optional<char>(*found);
 }
 
 std::string code_point_name(char32_t code_point) { return "U+" + hexadecimal(code_point); }
@@ -236,23 +237,33 @@ std::string comma_list(const std::vector<std::string>& items) {
   return out;
 }
 
-std::string nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
-  if (word.size() > kLongestWord) return {};
-  std::size_t furthest = word.size() <= 3 ? 1 : word.size() <= 8 ? 2 : 3;
-  const std::uint64_t bytes = byte_set(word);
+Dictionary::Dictionary(const std::vector<std::string_view>& words) {
+  entries_.reserve(words.size());
+  for (const std::string_view word : words) {
+    if (word.size() <= kLongestWord) entries_.push_back({word, byte_set(word)});
+  }
+}
+
+std::string Dictionary::nearest(std::string_view typed) const {
+  if (typed.size() > kLongestWord) return {};
+  std::size_t furthest = typed.size() <= 3 ? 1 : typed.size() <= 8 ? 2 : 3;
+  const std::uint64_t bytes = byte_set(typed);
   std::string_view found;
-  for (const std::string_view candidate : candidates) {
-    const std::size_t gap = candidate.size() > word.size() ? candidate.size() - word.size()
-                                                           : word.size() - candidate.size();
-    if (gap > furthest || candidate.size() > kLongestWord) continue;
-    if (least_distance(bytes, byte_set(candidate)) > furthest) continue;
-    const std::size_t distance = edit_distance(word, candidate, furthest);
+  for (const auto& [word, word_bytes] : entries_) {
+    const std::size_t gap =
+        word.size() > typed.size() ? word.size() - typed.size() : typed.size() - word.size();
+    if (gap > furthest || least_distance(bytes, word_bytes) > furthest) continue;
+    const std::size_t distance = edit_distance(typed, word, furthest);
     if (distance > furthest) continue;
-    found = candidate;
+    found = word;
     if (distance == 0) break;
     furthest = distance - 1;  // the first of the nearest
   }
   return std::string(found);
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
+  return Dictionary(candidates).nearest(word);
 }
 
 std::string nearest_flag(std::string_view name, const std::vector<std::string_view>& candidates) {

@@ -4,6 +4,8 @@
 // Small questions about text that several parts of the judgement ask: what a byte sequence holds,
 // how to show it to a person, which known word a mistyped one probably was.
 
+#include <array>
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -29,6 +31,20 @@ namespace mixguard::policy {
 // The dashes that look like "-" and are not.
 [[nodiscard]] bool is_lookalike_dash(char32_t code_point);
 
+// A set of bytes that is asked about many.
+class ByteSet {
+ public:
+  constexpr explicit ByteSet(std::string_view members) {
+    for (const char c : members) holds_[static_cast<unsigned char>(c)] = true;
+  }
+  [[nodiscard]] constexpr bool contains(char c) const {
+    return holds_[static_cast<unsigned char>(c)];
+  }
+
+ private:
+  std::array<bool, 256> holds_{};
+};
+
 // First byte of `text` that a shell gives a meaning to, if any.
 [[nodiscard]] std::optional<char> find_metacharacter(std::string_view text);
 
@@ -51,11 +67,28 @@ namespace mixguard::policy {
 // `items` between commas: "a, b, c".
 [[nodiscard]] std::string comma_list(const std::vector<std::string>& items);
 
-// The candidate that `word` was probably meant to be, or empty when none is near.
+// Known words, looked at once so that mistyped ones are soon compared with them.
+class Dictionary {
+ public:
+  // The texts must outlive the result.
+  explicit Dictionary(const std::vector<std::string_view>& words);
+
+  // The word that `typed` was probably meant to be, or empty when none is near.
+  [[nodiscard]] std::string nearest(std::string_view typed) const;
+
+ private:
+  struct Entry {
+    std::string_view word;
+    std::uint64_t bytes;
+  };
+  std::vector<Entry> entries_;
+};
+
+// The same for a few words that are asked about once.
 [[nodiscard]] std::string nearest(std::string_view word,
                                   const std::vector<std::string_view>& candidates);
 
-// The same for the name of a flag, of which a beginning ("st") is a near miss too.
+// And for the name of a flag, of which a beginning ("st") is a near miss too.
 [[nodiscard]] std::string nearest_flag(std::string_view name,
                                        const std::vector<std::string_view>& candidates);
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kLongestName = 255;
 constexpr std::size_t kVersionDigits = 14;
+constexpr std::size_t kUsualDescription = 64;  // bytes
 
 bool is_word_char(char c) { return is_lower(c) || is_upper(c) || is_digit(c) || c == '_'; }
 
@@ -112,7 +113,7 @@ std::optional<Misfit> check_path(const ValueType& type, std::string_view text,
   if (scope.root.empty() && wanted.starts_with("${root}")) {
     return Misfit{Reason::kPath, quoted(text) + " needs a project: there is no mix.exs above"};
   }
-  const std::string under = with_root(wanted, scope.root);
+  std::string under = with_root(wanted, scope.root);
   std::string path = expand_path(text, scope.cwd);
   if (!is_beneath(path, under)) {
     const std::string meaning = path == text ? "" : ", which is " + quoted(path) + ",";
@@ -122,13 +123,27 @@ std::optional<Misfit> check_path(const ValueType& type, std::string_view text,
   if (file.size() != text.size()) {
     paths.push_back({std::string(text), expand_path(file, scope.cwd), under});
   }
-  paths.push_back({std::string(text), std::move(path), under});
+  paths.push_back({std::string(text), std::move(path), std::move(under)});
   return std::nullopt;
+}
+
+// Goes from `place`, which is empty for "/", along `path`.
+void descend(std::string_view path, std::string& place) {
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    const std::string_view part = path.substr(0, slash);
+    path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
+    if (part == "..") {
+      place.erase(place.empty() ? 0 : place.rfind('/'));
+    } else if (!part.empty() && part != ".") {
+      place.append("/").append(part);
+    }
+  }
 }
 
 std::string bounds(const ValueType& type) {
   if (type.min && type.max) {
-    return " from " + std::to_string(*type.min) + " to " + std::to_string(*type.max);
+    return concat({" from ", std::to_string(*type.min), " to ", std::to_string(*type.max)});
   }
   if (type.min) return " of at least " + std::to_string(*type.min);
   if (type.max) return " of at most " + std::to_string(*type.max);
@@ -197,11 +212,14 @@ std::string describe(const ValueType& type) {
   if (!type.choices.empty()) {
     return (type.choices.size() == 1 ? "" : "one of ") + comma_list(type.choices);
   }
-  std::string text(noun(type.kind));
+  std::string text;
+  text.reserve(kUsualDescription);
+  text = noun(type.kind);
   if (type.kind == ValueKind::kInt) text += bounds(type);
-  if (type.kind == ValueKind::kPath && !type.under.empty()) text += " under " + type.under;
-  if (type.match) text += " matching " + type.match->text();
-  if (type.max_len) text += " of at most " + std::to_string(*type.max_len) + " bytes";
+  if (type.kind == ValueKind::kPath && !type.under.empty())
+    text.append(" under ").append(type.under);
+  if (type.match) text.append(" matching ").append(type.match->text());
+  if (type.max_len) text.append(concat({" of at most ", std::to_string(*type.max_len), " bytes"}));
   return text;
 }
 
@@ -242,20 +260,10 @@ std::optional<Misfit> check_value(const ValueType& type, std::string_view text,
 }
 
 std::string expand_path(std::string_view path, std::string_view directory) {
-  std::string whole = path.starts_with('/') ? "" : std::string(directory) + "/";
-  whole += path;
   std::string result;
-  std::string_view rest = whole;
-  while (!rest.empty()) {
-    const std::size_t slash = rest.find('/');
-    const std::string_view part = rest.substr(0, slash);
-    rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
-    if (part == "..") {
-      result.erase(result.empty() ? 0 : result.rfind('/'));
-    } else if (!part.empty() && part != ".") {
-      result.append("/").append(part);
-    }
-  }
+  result.reserve(directory.size() + path.size() + 2);
+  if (!path.starts_with('/')) descend(directory, result);
+  descend(path, result);
   return result.empty() ? "/" : result;
 }
 
@@ -267,6 +275,7 @@ bool is_beneath(std::string_view path, std::string_view root) {
 std::string with_root(std::string_view text, std::string_view root) {
   constexpr std::string_view kRoot = "${root}";
   std::string out;
+  out.reserve(text.size() + root.size());
   for (std::size_t at = text.find(kRoot); at != std::string_view::npos; at = text.find(kRoot)) {
     out.append(text.substr(0, at)).append(root);
     text.remove_prefix(at + kRoot.size());

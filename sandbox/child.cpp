@@ -59,7 +59,7 @@ struct Child {
     } while (n < 0 && errno == EINTR);
   }
 
-  void close_inherited() const noexcept;
+  [[nodiscard]] bool close_inherited() const noexcept;
   void become_private() const noexcept;
   void open_project() noexcept;
   void open_sources() const noexcept;
@@ -301,12 +301,12 @@ void Child::mount_step(int root, std::size_t index) const noexcept {
 
 // Everything the supervisor had open, sockets of the host's network among it, but our ends of the
 // two channels and what becomes the command's standard input, output and error.
-void Child::close_inherited() const noexcept {
+bool Child::close_inherited() const noexcept {
   const auto low = static_cast<unsigned>(std::min(plan.control_fd, plan.report_fd));
   const auto high = static_cast<unsigned>(std::max(plan.control_fd, plan.report_fd));
-  if (low > 3) check(sys::close_range(3, low - 1, 0) == 0, Stage::kDescriptors);
-  if (high > low + 1) check(sys::close_range(low + 1, high - 1, 0) == 0, Stage::kDescriptors);
-  check(sys::close_range(high + 1, ~0U, 0) == 0, Stage::kDescriptors);
+  return (low <= 3 || sys::close_range(3, low - 1, 0) == 0) &&
+         (high == low + 1 || sys::close_range(low + 1, high - 1, 0) == 0) &&
+         sys::close_range(high + 1, ~0U, 0) == 0;
 }
 
 void Child::become_private() const noexcept {
@@ -564,7 +564,8 @@ void Child::init(pid_t command) const noexcept {
 
 void child_main(const ChildPlan& plan) noexcept {
   Child child{plan};
-  child.close_inherited();
+  // At once: with the parent's end among them we would not see the parent die.
+  const int inherited = child.close_inherited() ? 0 : errno;
   if (plan.namespaces) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   } else {
@@ -576,6 +577,7 @@ void child_main(const ChildPlan& plan) noexcept {
   ::sigaction(SIGCHLD, &reset, nullptr);  // ignored, children would vanish without a status
   Order go;
   if (!receive(plan.control_fd, go)) ::_exit(125);  // the parent died, or gave up and knows why
+  if (inherited != 0) child.fail(Stage::kDescriptors, inherited);
 
   if (plan.namespaces) {
     child.become_private();

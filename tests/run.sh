@@ -30,7 +30,7 @@ group() {
   if "$@" >"$log" 2>&1; then
     printf '  ok    %-24s %3ds\n' "$name" $((SECONDS - start))
     count "$name" "$log"
-    grep -E '^ *(skipped[,:]|SKIP)' "$log" | sort -u | sed 's/^ */        /'
+    grep -E '^ *(skipped[,:]|SKIP|open probes:)' "$log" | sort -u | sed 's/^ */        /' | cut -c1-160
   else
     local before=$failed
     printf '  FAIL  %-24s %3ds\n' "$name" $((SECONDS - start))
@@ -62,6 +62,11 @@ group mix-exs tests/policy/mix_exs.sh "$bin/tests/mix_exs_dump"
 group schema tests/policy/schema.py "$bin/mixguard"
 group option-parser tests/policy/option_parser.sh "$bin/tests/decision_dump"
 group sandbox "$bin/tests/sandbox_tests"
+# The same as on older kernels and under container filters; what is weaker then is declared there, not skipped.
+for hidden in landlock clone3 openat2 userns 'userns landlock-above-2' 'landlock clone3 openat2 userns'; do
+  # shellcheck disable=SC2086
+  group "sandbox-without-${hidden// /-}" "$bin/tests/hide" $hidden -- "$bin/tests/sandbox_tests"
+done
 group guard "$bin/tests/guard_tests"
 group fuzz-corpus tests/fuzz/replay.sh "$bin/tests/fuzz"
 group crash-steps "$bin/tests/crash_tests"
@@ -73,6 +78,7 @@ if [ "$(id -u)" -eq 0 ]; then
   trap 'rm -rf "$other"' EXIT
   tests/as_user.sh prepare "$root" "$bin" "$other"
   group sandbox-as-user tests/as_user.sh run "$other" "$other/bin/tests/sandbox_tests"
+  group sandbox-as-user-without-userns tests/as_user.sh run "$other" "$other/bin/tests/hide" userns -- "$other/bin/tests/sandbox_tests"
   group guard-as-user tests/as_user.sh run "$other" "$other/bin/tests/guard_tests"
   group e2e-as-user tests/as_user.sh run "$other" "$other/tests/e2e/run.sh" "$other/bin/mixguard"
 fi

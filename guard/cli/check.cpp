@@ -17,13 +17,15 @@ std::string one_line(const policy::Decision& decision) {
 }
 
 int check(const Invocation& invocation, Console& console) {
-  return with_judgement(invocation, console, [&](const Judgement& judgement) {
-    const policy::Decision& decision = judgement.decision;
-    if (console.json())
-      return console.document(dump_pretty(decision_json(decision, judgement.metrics)));
-    if (decision.verdict == policy::Verdict::kAllow) return console.document(one_line(decision));
-    console.document(policy::refusal(decision));
-  });
+  return with_judgement(
+      invocation, policy::Detail::kRefusals, console, [&](const Judgement& judgement) {
+        const policy::Decision& decision = judgement.decision;
+        if (console.json())
+          return console.document(dump_pretty(decision_json(decision, judgement.metrics)));
+        if (decision.verdict == policy::Verdict::kAllow)
+          return console.document(one_line(decision));
+        console.document(policy::refusal(decision));
+      });
 }
 
 }  // namespace

@@ -63,11 +63,12 @@ int explain_recorded(const Invocation& invocation, const std::string& id, Consol
 int explain(const Invocation& invocation, Console& console) {
   if (invocation.command.size() == 1 && is_decision_id(invocation.command.front()))
     return explain_recorded(invocation, invocation.command.front(), console);
-  return with_judgement(invocation, console, [&](const Judgement& judgement) {
-    console.document(console.json()
-                         ? dump_pretty(decision_json(judgement.decision, judgement.metrics))
-                         : policy::explain(judgement.decision, terminal_style()));
-  });
+  return with_judgement(
+      invocation, policy::Detail::kEverything, console, [&](const Judgement& judgement) {
+        console.document(console.json()
+                             ? dump_pretty(decision_json(judgement.decision, judgement.metrics))
+                             : policy::explain(judgement.decision, terminal_style()));
+      });
 }
 
 }  // namespace

@@ -8,10 +8,10 @@
 
 namespace mixguard::guard::cli {
 
-int with_judgement(const Invocation& invocation, Console& console,
+int with_judgement(const Invocation& invocation, policy::Detail detail, Console& console,
                    const std::function<void(const Judgement&)>& print) {
-  const auto judged =
-      judge({invocation.command, invocation.common.policy, invocation.common.project, false});
+  const auto judged = judge(
+      {invocation.command, invocation.common.policy, invocation.common.project, false, detail});
   if (!judged) {
     for (const std::string& line : judged.error().lines) console.error(line);
     return judged.error().exit_code;

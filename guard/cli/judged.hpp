@@ -17,7 +17,7 @@ namespace mixguard::guard::cli {
 
 // The exit code that `run` would have for the decision: 0, 120, 121 or 126; trouble on the way has
 // its own.
-int with_judgement(const Invocation& invocation, Console& console,
+int with_judgement(const Invocation& invocation, policy::Detail detail, Console& console,
                    const std::function<void(const Judgement&)>& print);
 
 // Opens the store of the project that --project or the working directory names and hands it to

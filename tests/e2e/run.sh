@@ -11,6 +11,7 @@ work=$(mktemp -d /tmp/mixguard-e2e-XXXXXX)
 trap 'chmod -R u+rwX "$work" 2>/dev/null; rm -rf "$work"' EXIT
 mkdir -p "$work/bin" "$work/home" "$work/state"
 ln -s "$mixguard" "$work/bin/mixguard"
+ln -s "$(dirname "$mixguard")/tests/hide" "$work/bin/hide"
 export PATH=$work/bin:/usr/local/bin:/usr/bin:/bin HOME=$work/home XDG_STATE_HOME=$work/state MIX_ENV=
 export LANG=C.UTF-8 CASES=$here EXAMPLES=$here/../../examples
 unset XDG_CONFIG_HOME MIXGUARD_POLICY

@@ -74,6 +74,30 @@ TEST_CASE("the order of rules never matters") {
   }));
 }
 
+// Of the findings, those that a decision may not leave out.
+Words objections(const Decision& decision) {
+  Words texts;
+  for (const Part& part : decision.parts) {
+    for (const Finding& finding : part.findings) {
+      if (finding.kind != Finding::Kind::kPassed) texts.push_back(finding.text);
+    }
+  }
+  return texts;
+}
+
+TEST_CASE("a decision that tells less is the same decision") {
+  CHECK(rc::check([] {
+    const Policy policy =
+        policy_of({project_of(*rc::gen::container<std::vector<TaskRule>>(rules()))});
+    const Words argv = command_of(*word_of(kTasks), *rc::gen::container<Words>(word_of(kFlags)));
+    const Facts known = facts({{"MIX_ENV", *word_of(kEnvs)}});
+    const Decision full = decide(policy, argv, known);
+    const Decision brief = decide(policy, argv, known, Detail::kRefusals);
+    RC_ASSERT(everything(brief) == everything(full));
+    RC_ASSERT(objections(brief) == objections(full));
+  }));
+}
+
 TEST_CASE("a further denial never widens what is allowed") {
   CHECK(rc::check([] {
     auto tasks = *rc::gen::container<std::vector<TaskRule>>(rules());

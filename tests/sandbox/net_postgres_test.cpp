@@ -14,15 +14,15 @@
 #include <string>
 #include <vector>
 
+#include "support/mode.hpp"
 #include "support/net_world.hpp"
 
 using mixguard::test::Box;
 using mixguard::test::eventually;
 using mixguard::test::free_port;
-using mixguard::test::full_sandbox_available;
+using mixguard::test::has_view;
 using mixguard::test::Meanwhile;
 using mixguard::test::Probe;
-using mixguard::test::run_program;
 
 namespace {
 
@@ -96,20 +96,21 @@ class Cluster {
 
 Probe query(Box& box, const std::string& programs, const std::string& host, const Cluster& cluster,
             const std::string& sql) {
-  return run_program(box, {programs + "/psql", "-X", "-q", "-A", "-t", "-h", host, "-p",
-                           cluster.port(), "-U", "tester", "-c", sql, "postgres"});
+  return box.run_program(programs + "/psql",
+                         {"-X", "-q", "-A", "-t", "-h", host, "-p", cluster.port(), "-U", "tester",
+                          "-c", sql, "postgres"});
 }
 
 }  // namespace
 
 TEST_CASE("net_unix_path: PostgreSQL is reached over TCP and over its listed socket", "[net]") {
-  if (!full_sandbox_available()) return;
+  Box box;
+  if (!has_view(box)) return;
   const std::string programs = server_programs();
   if (programs.empty()) {
     WARN("skipped: no PostgreSQL server (apt install postgresql)");
     return;
   }
-  Box box;
   const Cluster cluster(programs, box.path("pg"));
   const std::string local = "unix:" + cluster.socket();
   const std::string tcp = "127.0.0.1:" + cluster.port();

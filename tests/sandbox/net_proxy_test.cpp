@@ -7,6 +7,7 @@
 
 #include "sandbox/address.hpp"
 #include "sandbox/connect_request.hpp"
+#include "support/mode.hpp"
 #include "support/net_world.hpp"
 
 using mixguard::policy::parse_endpoint;
@@ -18,7 +19,7 @@ using mixguard::sandbox::spelling;
 using mixguard::test::Box;
 using mixguard::test::EchoServer;
 using mixguard::test::free_port;
-using mixguard::test::full_sandbox_available;
+using mixguard::test::has_view;
 using mixguard::test::Probe;
 using mixguard::test::run_net;
 using Status = ConnectRequest::Status;
@@ -145,8 +146,8 @@ TEST_CASE("only what the internet routes to is public", "[net]") {
 }
 
 TEST_CASE("the proxy is announced when a name is listed, and only then", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   box.confinement.net = {"127.0.0.1:5432", "localhost:5432"};
   CHECK(run_net(box, {"environment"}).output == "PATH=/usr/bin:/bin\n");
   CHECK(run_net(box, {"connect", kProxy}).refused());
@@ -162,8 +163,8 @@ TEST_CASE("the proxy is announced when a name is listed, and only then", "[net]"
 
 TEST_CASE("a listed destination is reached through the proxy, with the bytes sent too early",
           "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer upstream("127.0.0.1:0");
   box.confinement.net = {"repo.hex.pm:443", "localhost:" + upstream.port(), upstream.address()};
   for (const std::string& host : {"127.0.0.1:"s, "LocalHost:"s}) {
@@ -179,8 +180,8 @@ TEST_CASE(
     "net_proxy_parser: a destination that is not listed gets a 403 that says what would "
     "allow it, and is recorded",
     "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer other("127.0.0.1:0");
   box.confinement.net = {"repo.hex.pm:443"};
   for (const std::string& target :
@@ -207,8 +208,8 @@ TEST_CASE(
 }
 
 TEST_CASE("a destination without anybody there is a bad gateway, not a refusal", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const std::string port = free_port();
   box.confinement.net = {"repo.hex.pm:443", "127.0.0.1:" + port};
   const Probe answer =
@@ -218,8 +219,8 @@ TEST_CASE("a destination without anybody there is a bad gateway, not a refusal",
 }
 
 TEST_CASE("a listed name is in the hosts file and nothing else can be looked up", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   box.confinement.net = {"db.example:5432", "repo.hex.pm:443", "hex.pm:443", "repo.hex.pm:80"};
   box.workspace.binds.push_back({"/etc/hosts", "/etc/hosts", false, true});
   CHECK(run_net(box, {"resolve", "db.example"}).output == "127.66.0.1 ");
@@ -235,12 +236,12 @@ TEST_CASE("a listed name is in the hosts file and nothing else can be looked up"
 
 TEST_CASE("a name that leads to a private address is refused unless that address is listed",
           "[net]") {
-  if (!full_sandbox_available()) return;
+  Box box;
+  if (!has_view(box)) return;
   // The machine's own name is the only one that leads to itself everywhere.
   char name[256] = {};
   ::gethostname(name, sizeof(name) - 1);
   const std::string host = name;
-  Box box;
   const EchoServer own("0.0.0.0:0");
   REQUIRE(mixguard::policy::is_endpoint(host + ":" + own.port()));
   box.confinement.net = {host + ":" + own.port()};

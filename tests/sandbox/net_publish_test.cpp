@@ -9,17 +9,17 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "support/mode.hpp"
 #include "support/net_world.hpp"
 
 using mixguard::test::Box;
 using mixguard::test::EchoServer;
 using mixguard::test::eventually;
 using mixguard::test::free_port;
-using mixguard::test::full_sandbox_available;
+using mixguard::test::has_view;
 using mixguard::test::Meanwhile;
 using mixguard::test::Probe;
 using mixguard::test::run_net;
-using mixguard::test::run_program;
 
 namespace {
 
@@ -45,8 +45,8 @@ std::string talk_to(const std::string& port, const std::string& text) {
 }  // namespace
 
 TEST_CASE("net_publish: a published port reaches the server inside, another does not", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const std::string published = free_port(), secret = free_port();
   box.confinement.publish = {"127.0.0.1:" + published};
   Meanwhile visitor([&] {
@@ -73,8 +73,8 @@ TEST_CASE("net_publish: a published port reaches the server inside, another does
 }
 
 TEST_CASE("net_publish: while nobody listens inside connections are closed", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const std::string port = free_port();
   box.confinement.publish = {"127.0.0.1:" + port};
   Meanwhile visitor([&] {
@@ -89,8 +89,8 @@ TEST_CASE("net_publish: while nobody listens inside connections are closed", "[n
 }
 
 TEST_CASE("net_publish: a port in use stops the run before anything is started", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer holder("127.0.0.1:0");
   box.confinement.publish = {holder.address()};
   CHECK(run_net(box, {"serve", "127.0.0.1:1", "0", box.project("ran")}).error ==
@@ -100,12 +100,12 @@ TEST_CASE("net_publish: a port in use stops the run before anything is started",
 }
 
 TEST_CASE("net_publish: a web server of Python is reached", "[net]") {
-  if (!full_sandbox_available()) return;
+  Box box;
+  if (!has_view(box)) return;
   if (!Box::exists("/usr/bin/python3")) {
     WARN("skipped: no /usr/bin/python3");
     return;
   }
-  Box box;
   const std::string port = free_port();
   box.write(box.project("page"), "hello from inside\n");
   box.confinement.publish = {"127.0.0.1:" + port};
@@ -118,6 +118,6 @@ TEST_CASE("net_publish: a web server of Python is reached", "[net]") {
                ? 0
                : 1;
   });
-  run_program(box, {"/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", port});
+  box.run_program("/usr/bin/python3", {"-m", "http.server", "--bind", "127.0.0.1", port});
   CHECK(visitor.wait() == 0);
 }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <thread>
 
+#include "support/mode.hpp"
 #include "support/net_world.hpp"
 
 using mixguard::test::bare_net;
@@ -16,7 +17,7 @@ using mixguard::test::Box;
 using mixguard::test::EchoServer;
 using mixguard::test::eventually;
 using mixguard::test::free_port;
-using mixguard::test::full_sandbox_available;
+using mixguard::test::has_view;
 using mixguard::test::Probe;
 using mixguard::test::run_net;
 
@@ -35,8 +36,8 @@ bool has_ipv6() {
 
 TEST_CASE("net_db_port_only: the listed port is the database outside and no other port exists",
           "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer database(kLocal), other(kLocal);
   box.confinement.net = {database.address()};
   REQUIRE(bare_net(box, {"connect", other.address()}).worked());
@@ -60,8 +61,8 @@ TEST_CASE(
     "net_db_port_only: rewriting the address and swapping the socket during connect reaches "
     "nothing else",
     "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer database(kLocal), other(kLocal);
   box.confinement.net = {database.address()};
   const std::vector<std::string> attack{"race_connect", "127.0.0.1", database.port(), other.port()};
@@ -76,8 +77,8 @@ TEST_CASE(
 }
 
 TEST_CASE("net_tcp_loopback: no other name of this machine leads out", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer database(kLocal), other("0.0.0.0:0");
   box.confinement.net = {database.address()};
   for (const std::string host : {"127.0.0.1", "0.0.0.0", "127.0.0.2", "[::ffff:127.0.0.1]"}) {
@@ -88,8 +89,8 @@ TEST_CASE("net_tcp_loopback: no other name of this machine leads out", "[net]") 
 }
 
 TEST_CASE("an IPv6 endpoint is relayed, and localhost is both", "[net]") {
-  if (!full_sandbox_available() || !has_ipv6()) return;
   Box box;
+  if (!has_view(box) || !has_ipv6()) return;
   const EchoServer six("[::1]:0");
   box.confinement.net = {six.address()};
   CHECK(run_net(box, {"talk", six.address(), "six"}).output == "six\n");
@@ -100,8 +101,8 @@ TEST_CASE("an IPv6 endpoint is relayed, and localhost is both", "[net]") {
 }
 
 TEST_CASE("an address that is not loopback has the same address and port inside", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const std::string port = free_port();
   box.confinement.net = {"192.0.2.7:" + port, "[2001:db8::7]:" + port};
   // Nobody answers for them outside: they are for documentation. That something accepts inside is
@@ -112,16 +113,16 @@ TEST_CASE("an address that is not loopback has the same address and port inside"
 }
 
 TEST_CASE("a port below 1024 listens inside", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   box.confinement.net = {"127.0.0.1:443"};
   CHECK(run_net(box, {"connect", "127.0.0.1:443"}).worked());
   CHECK(run_net(box, {"connect", "127.0.0.1:444"}).refused());
 }
 
 TEST_CASE("ten megabytes pass a relay unharmed in both directions", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer echo(kLocal), local("unix:" + box.path("outside/echo"));
   box.confinement.net = {echo.address(), local.address()};
   for (const EchoServer* server : {&echo, &local}) {
@@ -133,8 +134,8 @@ TEST_CASE("ten megabytes pass a relay unharmed in both directions", "[net]") {
 }
 
 TEST_CASE("two hundred connections at once are served", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer echo(kLocal), local("unix:" + box.path("outside/echo"));
   box.confinement.net = {echo.address(), local.address()};
   CHECK(run_net(box, {"crowd", echo.address(), "200"}).output == "200\n");
@@ -143,8 +144,8 @@ TEST_CASE("two hundred connections at once are served", "[net]") {
 }
 
 TEST_CASE("beyond what may be open connections are refused and the run goes on", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer echo(kLocal);
   box.confinement.net = {echo.address()};
   rlimit saved{};
@@ -159,8 +160,8 @@ TEST_CASE("beyond what may be open connections are refused and the run goes on",
 }
 
 TEST_CASE("running out of descriptors pauses the relay and does not end it", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer echo(kLocal);
   box.confinement.net = {echo.address()};
   rlimit saved{};
@@ -174,8 +175,8 @@ TEST_CASE("running out of descriptors pauses the relay and does not end it", "[n
 }
 
 TEST_CASE("an endpoint without anybody outside costs nothing until it is used", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const std::string port = free_port();
   box.confinement.net = {"127.0.0.1:" + port, "unix:" + box.path("outside/absent")};
   const Probe unused = run_net(box, {"wait_ms", "1"});
@@ -190,8 +191,8 @@ TEST_CASE("an endpoint without anybody outside costs nothing until it is used", 
 }
 
 TEST_CASE("what a command says last still arrives, and nothing of it stays open", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer echo(kLocal);
   box.confinement.net = {echo.address()};
   CHECK(run_net(box, {"say_and_die", echo.address(), "goodbye"}).worked());
@@ -201,8 +202,8 @@ TEST_CASE("what a command says last still arrives, and nothing of it stays open"
 }
 
 TEST_CASE("the wall-clock limit ends a run whose connections are open", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer echo(kLocal);
   box.confinement.net = {echo.address()};
   box.confinement.limits.wall_ms = 300;
@@ -212,8 +213,8 @@ TEST_CASE("the wall-clock limit ends a run whose connections are open", "[net]")
 }
 
 TEST_CASE("the command holds no descriptor of the supervisor's", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer echo(kLocal), local("unix:" + box.path("outside/echo"));
   box.confinement.net = {echo.address(), local.address(), "example.com:443"};
   box.confinement.publish = {"127.0.0.1:" + free_port()};
@@ -221,8 +222,8 @@ TEST_CASE("the command holds no descriptor of the supervisor's", "[net]") {
 }
 
 TEST_CASE("relays that the policy switches off are not there", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer echo(kLocal);
   box.confinement.net = {echo.address()};
   box.confinement.safeguards = {{"network_relays", mixguard::policy::Requirement::kOff}};
@@ -231,8 +232,8 @@ TEST_CASE("relays that the policy switches off are not there", "[net]") {
 }
 
 TEST_CASE("an endpoint that cannot be relayed stops the run and says why", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   for (const std::string endpoint : {"0.0.0.0:80", "[::]:80", "224.0.0.1:80", "[fe80::1]:80"}) {
     box.confinement.net = {endpoint};
     CHECK(run_net(box, {"wait_ms", "1"}).error.find(endpoint) != std::string::npos);

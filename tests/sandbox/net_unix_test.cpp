@@ -2,17 +2,18 @@
 // Unix sockets: the listed path and nothing else, bytes and nothing else.
 #include <catch2/catch.hpp>
 
+#include "support/mode.hpp"
 #include "support/net_world.hpp"
 
 using mixguard::test::bare_net;
 using mixguard::test::Box;
 using mixguard::test::EchoServer;
-using mixguard::test::full_sandbox_available;
+using mixguard::test::has_view;
 using mixguard::test::run_net;
 
 TEST_CASE("net_unix_path: without a listed path there are no unix sockets at all", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer local("unix:" + box.path("outside/local"));
   REQUIRE(bare_net(box, {"talk", local.address(), "x"}).worked());
   CHECK(run_net(box, {"talk", local.address(), "x"}).refused());
@@ -21,8 +22,8 @@ TEST_CASE("net_unix_path: without a listed path there are no unix sockets at all
 }
 
 TEST_CASE("net_unix_path: the listed path is the socket outside and no other is there", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer listed("unix:" + box.path("outside/listed"));
   const EchoServer other("unix:" + box.path("outside/other"));
   const EchoServer in_project("unix:" + box.project("agent.sock"));
@@ -39,8 +40,8 @@ TEST_CASE("net_unix_path: the listed path is the socket outside and no other is 
 }
 
 TEST_CASE("net_unix_path: a descriptor that is sent along does not get out", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer listed("unix:" + box.path("outside/listed"));
   box.confinement.net = {listed.address()};
   REQUIRE(bare_net(box, {"pass_descriptor", listed.address(), "/etc/passwd"}).worked());
@@ -51,8 +52,8 @@ TEST_CASE("net_unix_path: a descriptor that is sent along does not get out", "[n
 }
 
 TEST_CASE("net_abstract: abstract sockets of the host are not there", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer listed("unix:" + box.path("outside/listed"));
   const EchoServer abstract("unix:@mixguard-test-" + box.path("x"));
   box.confinement.net = {listed.address()};
@@ -62,16 +63,16 @@ TEST_CASE("net_abstract: abstract sockets of the host are not there", "[net]") {
 }
 
 TEST_CASE("net_domains: with a listed path only unix streams are added to IPv4 and IPv6", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer listed("unix:" + box.path("outside/listed"));
   box.confinement.net = {listed.address()};
   CHECK(box.run({"socket_families"}).output == "1/1 2/1 2/2 10/1 10/2 \n");
 }
 
 TEST_CASE("a socket where the view is the host's cannot be relayed, and the run says so", "[net]") {
-  if (!full_sandbox_available()) return;
   Box box;
+  if (!has_view(box)) return;
   const EchoServer in_project("unix:" + box.project("db.sock"));
   box.confinement.net = {in_project.address()};
   CHECK(run_net(box, {"wait_ms", "1"}).error ==
@@ -81,14 +82,9 @@ TEST_CASE("a socket where the view is the host's cannot be relayed, and the run 
 }
 
 TEST_CASE("reduced mode opens no unix sockets", "[net]") {
-  if (mixguard::sandbox::probe_kernel().landlock_abi == 0) {
-    WARN("skipped, no Landlock");
-    return;
-  }
   Box box;
-  box.hide_user_namespaces = true;
-  box.workspace.upper.clear();
-  box.workspace.work.clear();
+  box.hide_user_namespaces();
+  if (box.kernel.landlock_abi == 0) return;  // nothing runs then
   const EchoServer listed("unix:" + box.path("outside/listed"));
   box.confinement.net = {listed.address()};
   CHECK(run_net(box, {"talk", listed.address(), "x"}).refused());

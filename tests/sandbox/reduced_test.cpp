@@ -7,34 +7,31 @@
 #include <thread>
 
 #include "support/box.hpp"
+#include "support/mode.hpp"
 
 using mixguard::sandbox::LayerReport;
 using mixguard::sandbox::Outcome;
 using mixguard::test::Box;
+using mixguard::test::mode;
+using mixguard::test::Probe;
 
 namespace {
 
-bool landlock_available() {
-  const auto kernel = mixguard::sandbox::probe_kernel();
-  if (kernel.landlock_abi > 0) return true;
-  WARN("skipped, no Landlock: " << kernel.landlock_why);
+// Without Landlock there is no reduced mode, and nothing may run.
+bool can_reduce(Box& box) {
+  box.hide_user_namespaces();
+  if (mode().landlock_abi > 0) return true;
+  const Probe probe = box.run({"write", box.project("lib/ran")});
+  CHECK_THAT(probe.error, Catch::Contains("landlock is required and not available"));
+  CHECK_FALSE(Box::exists(box.project("lib/ran")));
   return false;
-}
-
-// Writes go through to lib/ only.
-void confine_in_place(Box& box) {
-  box.hide_user_namespaces = true;
-  box.workspace.upper.clear();
-  box.workspace.work.clear();
-  box.workspace.live_writable = {box.project("lib")};
 }
 
 }  // namespace
 
 TEST_CASE("reduced mode keeps files outside away and writes to what is allowed", "[reduced]") {
-  if (!landlock_available()) return;
   Box box;
-  confine_in_place(box);
+  if (!can_reduce(box)) return;
   CHECK(box.run({"read", box.path("outside/secret")}).refused());
   CHECK(box.run({"write", box.path("outside/secret")}).refused());
   CHECK(Box::read(box.path("outside/secret")) == "secret\n");
@@ -46,9 +43,8 @@ TEST_CASE("reduced mode keeps files outside away and writes to what is allowed",
 }
 
 TEST_CASE("reduced mode still refuses namespaces, tracing and setuid bits", "[reduced]") {
-  if (!landlock_available()) return;
   Box box;
-  confine_in_place(box);
+  if (!can_reduce(box)) return;
   CHECK(box.run({"user_namespace"}).refused());
   CHECK(box.run({"trace_me"}).refused());
   CHECK(box.run({"setuid_bit", box.project("lib/suid")}).refused());
@@ -56,9 +52,8 @@ TEST_CASE("reduced mode still refuses namespaces, tracing and setuid bits", "[re
 }
 
 TEST_CASE("reduced mode ends what the command left behind", "[reduced]") {
-  if (!landlock_available()) return;
   Box box;
-  confine_in_place(box);
+  if (!can_reduce(box)) return;
   REQUIRE(box.run({"survivor", box.project("lib/late")}).outcome.code == 0);
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
   CHECK_FALSE(Box::exists(box.project("lib/late")));

@@ -6,42 +6,109 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
+#include <thread>
+
+#include "host.hpp"
+#include "mode.hpp"
 
 namespace mixguard::test {
 namespace {
 
+// The suite run as another user has its binaries elsewhere.
+std::string probe_path() {
+  const char* directory = std::getenv("MIXGUARD_TEST_BINARIES");
+  return std::string(directory != nullptr ? directory : MIXGUARD_TEST_BINARIES) + "/probe";
+}
+
 // Standard output into a file while `action` runs: the sandbox passes descriptors on, it does not
 // capture.
 std::string captured(const std::string& file, const std::function<void()>& action) {
-  const int saved = ::dup(STDOUT_FILENO);
   const int output = ::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  ::dup2(output, STDOUT_FILENO);
-  action();
-  ::dup2(saved, STDOUT_FILENO);
-  ::close(saved);
+  {
+    const Redirected standard_output(STDOUT_FILENO, output);
+    action();
+  }
   ::close(output);
   return Box::read(file);
 }
 
-}  // namespace
+// Lets a held probe be looked at: `meanwhile` waits for it, looks, and lets it go.
+class Holding {
+ public:
+  Holding(std::string output, const Look& look) : output_(std::move(output)), look_(look) {
+    REQUIRE(::pipe2(pipe_.data(), O_CLOEXEC) == 0);
+    input_.emplace(STDIN_FILENO, pipe_[0]);
+  }
+  ~Holding() {
+    ::close(pipe_[0]);
+    ::close(pipe_[1]);
+  }
+  Holding(const Holding&) = delete;
+  Holding& operator=(const Holding&) = delete;
 
-// The suite run as another user has its binaries elsewhere.
-std::string test_program(const std::string& name) {
-  const char* directory = std::getenv("MIXGUARD_TEST_BINARIES");
-  return std::string(directory != nullptr ? directory : MIXGUARD_TEST_BINARIES) + "/" + name;
+  void watch(const std::function<bool()>& over) {
+    while (Box::read(output_).find("held\n") == std::string::npos) {
+      if (over()) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    const std::vector<pid_t> processes = running(Box::probe());
+    for (const pid_t pid : processes) {
+      const pid_t parent = std::stoi(status_of(pid, "PPid"));
+      if (std::find(processes.begin(), processes.end(), parent) != processes.end())
+        seen_ = look_(pid) || seen_;
+    }
+    REQUIRE(::write(pipe_[1], "\n", 1) == 1);
+  }
+  [[nodiscard]] bool seen() const { return seen_; }
+
+ private:
+  std::string output_;
+  Look look_;
+  std::array<int, 2> pipe_{};
+  std::optional<Redirected> input_;
+  bool seen_ = false;
+};
+
+Arguments held(const Arguments& arguments) {
+  Arguments all{"hold"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return all;
 }
 
-Box::Box() : program(test_program("probe")) {
-  std::string name = "/tmp/mixguard-box-XXXXXX";
+pid_t start(const std::string& program, const Arguments& arguments, const std::string& cwd) {
+  const pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  std::vector<char*> argv{const_cast<char*>(program.c_str())};
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  if (::chdir(cwd.c_str()) != 0) ::_exit(126);
+  ::execv(program.c_str(), argv.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+const std::string& Box::probe() {
+  static const std::string path = probe_path();
+  return path;
+}
+
+Box::Box() : kernel(known_kernel()) {
+  const char* base = std::getenv("TMPDIR");
+  std::string name = std::string(base != nullptr ? base : "/tmp") + "/mixguard-box-XXXXXX";
   REQUIRE(::mkdtemp(name.data()) != nullptr);
   root_ = name;
   for (const char* directory :
-       {"project", "project/lib", "run", "run/upper", "run/work", "scratch", "outside"}) {
+       {"project", "project/lib", "run", "run/upper", "run/work", "scratch", "outside", "home"}) {
     std::filesystem::create_directories(path(directory));
   }
   write(path("outside/secret"), "secret\n");
@@ -50,11 +117,8 @@ Box::Box() : program(test_program("probe")) {
   workspace.upper = path("run/upper");
   workspace.work = path("run/work");
   workspace.scratch = path("scratch");
-  workspace.home = "/home/somebody";
-  workspace.binds = {{"/usr", "/usr"},
-                     {"/etc/passwd", "/etc/passwd"},
-                     {test_program("probe"), test_program("probe")},
-                     {test_program("exec_probe"), test_program("exec_probe")}};
+  workspace.home = path("home");
+  workspace.binds = {{"/usr", "/usr"}, {"/etc/passwd", "/etc/passwd"}, {probe(), probe()}};
   for (const char* link : {"bin", "lib", "lib64"}) {
     const std::string absolute = std::string("/") + link;
     if (std::filesystem::is_symlink(absolute)) {
@@ -62,6 +126,7 @@ Box::Box() : program(test_program("probe")) {
     }
   }
   cwd = project();
+  if (!kernel.user_namespaces) go_live();
 }
 
 Box::~Box() {
@@ -72,20 +137,27 @@ Box::~Box() {
   std::filesystem::remove_all(root_, ignored);
 }
 
-Probe Box::run(const std::vector<std::string>& arguments) {
-  sandbox::KernelSupport kernel = sandbox::probe_kernel();
-  if (hide_user_namespaces) {
-    kernel.user_namespaces = false;
-    kernel.user_namespaces_why = "hidden by the test";
-  }
+void Box::go_live() {
+  workspace.upper.clear();
+  workspace.work.clear();
+  workspace.live_writable = {project("lib")};
+}
+
+void Box::hide_user_namespaces() {
+  kernel.user_namespaces = false;
+  kernel.user_namespaces_why = "hidden by the test";
+  go_live();
+}
+
+Probe Box::confined(const std::string& program, const Arguments& arguments,
+                    const std::function<void(const std::function<bool()>&)>& meanwhile) {
   Probe result;
   const auto layers = sandbox::plan_layers(confinement, kernel);
   if (!layers) {
     result.error = layers.error().message;
     return result;
   }
-  sandbox::Command command{program, {program}, environment, cwd};
-  command.exec = exec;
+  sandbox::Command command{program, {program}, environment, cwd, meanwhile, exec};
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   result.output = captured(path("stdout"), [&] {
     auto outcome = sandbox::run(confinement, command, workspace, *layers, kernel);
@@ -95,19 +167,30 @@ Probe Box::run(const std::vector<std::string>& arguments) {
   return result;
 }
 
-Probe Box::bare(const std::vector<std::string>& arguments) {
+Probe Box::run(const Arguments& arguments, const Look& look) {
+  if (!look) return confined(probe(), arguments, {});
+  Holding holding(path("stdout"), look);
+  Probe result = confined(probe(), held(arguments), [&](const auto& over) { holding.watch(over); });
+  result.seen = holding.seen();
+  return result;
+}
+
+Probe Box::run_program(const std::string& program, const Arguments& arguments) {
+  return confined(program, arguments, {});
+}
+
+Probe Box::bare(const Arguments& arguments, const Look& look) {
   Probe result;
+  std::optional<Holding> holding;
+  if (look) holding.emplace(path("stdout"), look);
   result.output = captured(path("stdout"), [&] {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      std::vector<char*> argv{const_cast<char*>(program.c_str())};
-      for (const std::string& argument : arguments)
-        argv.push_back(const_cast<char*>(argument.c_str()));
-      argv.push_back(nullptr);
-      if (::chdir(cwd.c_str()) != 0) ::_exit(126);
-      ::execv(program.c_str(), argv.data());
-      ::_exit(127);
-    }
+    const pid_t pid = start(probe(), look ? held(arguments) : arguments, cwd);
+    siginfo_t ended{};
+    const auto over = [&] {
+      return ::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+             ended.si_pid == pid;
+    };
+    if (holding) holding->watch(over);
     int status = 0;
     ::waitpid(pid, &status, 0);
     result.outcome.kind =
@@ -115,6 +198,7 @@ Probe Box::bare(const std::vector<std::string>& arguments) {
     result.outcome.code = WEXITSTATUS(status);
     result.outcome.signal = WTERMSIG(status);
   });
+  result.seen = holding && holding->seen();
   return result;
 }
 
@@ -129,16 +213,6 @@ std::string Box::read(const std::string& path) {
 bool Box::exists(const std::string& path) {
   struct stat info{};
   return ::lstat(path.c_str(), &info) == 0;
-}
-
-bool full_sandbox_available() {
-  const sandbox::KernelSupport kernel = sandbox::probe_kernel();
-  if (kernel.user_namespaces) return true;
-  const std::string why = "user namespaces: " + kernel.user_namespaces_why;
-  const char* must = std::getenv("MIXGUARD_MUST_SANDBOX");
-  if (must != nullptr && std::string(must) == "1") FAIL("MIXGUARD_MUST_SANDBOX=1 and no " << why);
-  WARN("skipped, " << why);
-  return false;
 }
 
 }  // namespace mixguard::test

@@ -67,30 +67,6 @@ int listen_on(std::string& address) {
   return fd;
 }
 
-Probe run_in(Box& box, const std::string& program, const std::vector<std::string>& argv) {
-  sandbox::KernelSupport kernel = sandbox::probe_kernel();
-  if (box.hide_user_namespaces) {
-    kernel.user_namespaces = false;
-    kernel.user_namespaces_why = "hidden by the test";
-  }
-  Probe result;
-  const auto layers = sandbox::plan_layers(box.confinement, kernel);
-  REQUIRE(layers);
-  const sandbox::Command command{program, argv, box.environment, box.cwd, {}};
-  const std::string file = box.path("net-output");
-  const int saved = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-  const int output = ::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  ::dup2(output, STDOUT_FILENO);
-  auto outcome = sandbox::run(box.confinement, command, box.workspace, *layers, kernel);
-  ::dup2(saved, STDOUT_FILENO);
-  ::close(saved);
-  ::close(output);
-  outcome ? static_cast<void>(result.outcome = *outcome)
-          : static_cast<void>(result.error = outcome.error().message);
-  result.output = Box::read(file);
-  return result;
-}
-
 }  // namespace
 
 struct EchoServer::Counters {
@@ -176,21 +152,15 @@ std::string free_port() {
   return address.substr(address.rfind(':') + 1);
 }
 
-Probe run_net(Box& box, const std::vector<std::string>& arguments) {
+Probe run_net(Box& box, const Arguments& arguments) {
   const std::string probe = probe_path();
   box.workspace.binds.push_back({probe, probe});
-  std::vector<std::string> argv{probe};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  Probe result = run_in(box, probe, argv);
+  Probe result = box.run_program(probe, arguments);
   box.workspace.binds.pop_back();
   return result;
 }
 
-Probe run_program(Box& box, const std::vector<std::string>& argv) {
-  return run_in(box, argv.front(), argv);
-}
-
-Probe bare_net(Box& box, const std::vector<std::string>& arguments) {
+Probe bare_net(Box& box, const Arguments& arguments) {
   const std::string program = probe_path();
   std::vector<std::string> words{program};
   words.insert(words.end(), arguments.begin(), arguments.end());

@@ -42,10 +42,8 @@ class EchoServer {
 [[nodiscard]] std::string free_port();
 
 // Runs `net_probe ARGUMENTS…` confined as `box` says, and bare.
-Probe run_net(Box& box, const std::vector<std::string>& arguments);
-Probe bare_net(Box& box, const std::vector<std::string>& arguments);
-// Runs any program that the box's view has.
-Probe run_program(Box& box, const std::vector<std::string>& argv);
+Probe run_net(Box& box, const Arguments& arguments);
+Probe bare_net(Box& box, const Arguments& arguments);
 
 // A process of ours that runs `act` at the same time and is waited for by the destructor. Its exit
 // code, once it has ended: what `act` returned.

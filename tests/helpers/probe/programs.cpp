@@ -24,9 +24,10 @@
 #include <thread>
 #include <vector>
 
-namespace {
+#include "probe.hpp"
 
-using Arguments = std::vector<std::string>;
+namespace probe {
+namespace {
 
 std::vector<char*> pointers(const Arguments& words) {
   std::vector<char*> result;
@@ -39,11 +40,6 @@ Arguments rest(const Arguments& words, std::size_t from) {
   return {words.begin() + static_cast<std::ptrdiff_t>(from), words.end()};
 }
 
-int refused() {
-  std::printf("%s\n", std::strerror(errno));
-  return 1;
-}
-
 int tool(const Arguments& a) {
   const int fd = ::open(a.at(1).c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
   const std::string line = a.at(0) + "\n";
@@ -52,14 +48,14 @@ int tool(const Arguments& a) {
 
 int execute(const Arguments& a) {
   ::execv(a.at(0).c_str(), pointers(a).data());
-  return refused();
+  return verdict(false);
 }
 // The first word is the name under which PATH is executed.
 int execute_as(const Arguments& a) {
   Arguments words = rest(a, 1);
   words[0] = a.at(0);
   ::execv(a.at(1).c_str(), pointers(words).data());
-  return refused();
+  return verdict(false);
 }
 
 int open_copy(const std::string& path, int copy) {
@@ -72,7 +68,7 @@ int open_copy(const std::string& path, int copy) {
 }
 int execute_descriptor(int fd, const Arguments& words) {
   ::syscall(SYS_execveat, fd, "", pointers(words).data(), environ, AT_EMPTY_PATH);
-  return refused();
+  return verdict(false);
 }
 int execute_memory(const Arguments& a) {
   return execute_descriptor(open_copy(a.at(0), ::memfd_create("x", 0)), a);
@@ -81,11 +77,11 @@ int execute_memory_by_name(const Arguments& a) {
   const int fd = open_copy(a.at(0), ::memfd_create("x", 0));
   const std::string name = "/proc/self/fd/" + std::to_string(fd);
   ::execv(name.c_str(), pointers(a).data());
-  return refused();
+  return verdict(false);
 }
 // A file that never had a name.
 int execute_unnamed(const Arguments& a) {
-  const int writable = open_copy(a.at(0), ::open(".", O_TMPFILE | O_RDWR, 0755));
+  const int writable = open_copy(a.at(0), ::open("lib", O_TMPFILE | O_RDWR, 0755));
   const std::string name = "/proc/self/fd/" + std::to_string(writable);
   const int fd = ::open(name.c_str(), O_RDONLY);
   ::close(writable);
@@ -95,11 +91,11 @@ int execute_opened(const Arguments& a) {
   return execute_descriptor(::open(a.at(0).c_str(), O_RDONLY), a);
 }
 int execute_copy(const Arguments& a) {
-  const std::string copy = "copied";
+  const std::string copy = "lib/copied";
   const int fd = open_copy(a.at(0), ::open(copy.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0755));
   ::close(fd);
   ::execv(copy.c_str(), pointers(a).data());
-  return refused();
+  return verdict(false);
 }
 
 // ---- races
@@ -140,8 +136,8 @@ pid_t spawn_sharing(const char* path, char* const* argv) {
   return pid;
 }
 
-// race COUNT TOOL FILE: the word is rewritten by a thread, and by a process that shares the memory
-// it is in.
+// race_word COUNT TOOL FILE: the word is rewritten by a thread, and by a process that shares the
+// memory it is in.
 int race_word(const Arguments& a) {
   auto* race = static_cast<Race*>(
       ::mmap(nullptr, sizeof(Race), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
@@ -155,7 +151,7 @@ int race_word(const Arguments& a) {
   char* const argv[] = {const_cast<char*>(a.at(1).c_str()), const_cast<char*>("tool"), race->word,
                         const_cast<char*>(a.at(2).c_str()), nullptr};
   int ran = 0;
-  for (int i = 0; i < std::atoi(a.at(0).c_str()); ++i) {
+  for (int i = 0; i < number(a.at(0)); ++i) {
     const pid_t pid = spawn_sharing(a.at(1).c_str(), argv);
     int status = 0;
     ::waitpid(pid, &status, 0);
@@ -167,7 +163,7 @@ int race_word(const Arguments& a) {
   std::printf("%d\n", ran);
   return 0;
 }
-// path_race COUNT TOOL OTHER FILE: the path is rewritten between two programs.
+// race_path COUNT TOOL OTHER FILE: the path is rewritten between two programs.
 int race_path(const Arguments& a) {
   auto* race = static_cast<Race*>(
       ::mmap(nullptr, sizeof(Race), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
@@ -181,21 +177,22 @@ int race_path(const Arguments& a) {
   }
   char* const argv[] = {const_cast<char*>("tool"), const_cast<char*>("tool"),
                         const_cast<char*>("safe"), const_cast<char*>(a.at(3).c_str()), nullptr};
-  for (int i = 0; i < std::atoi(a.at(0).c_str()); ++i)
+  for (int i = 0; i < number(a.at(0)); ++i)
     ::waitpid(spawn_sharing(race->active_path, argv), nullptr, 0);
   race->over = true;
   ::waitpid(peer, nullptr, 0);
   return 0;
 }
 
-// threads THREADS COUNT TOOL FILE: all of them spawn at once; prints how many ended well.
+// spawn_from_threads THREADS COUNT TOOL FILE: all of them spawn at once; prints how many ended
+// well.
 int spawn_from_threads(const Arguments& a) {
   std::atomic<int> succeeded{0};
   std::vector<std::thread> threads;
-  for (int i = 0; i < std::atoi(a.at(0).c_str()); ++i) {
+  for (int i = 0; i < number(a.at(0)); ++i) {
     threads.emplace_back([&] {
       const Arguments words{a.at(2), "tool", "safe", a.at(3)};
-      for (int n = 0; n < std::atoi(a.at(1).c_str()); ++n) {
+      for (int n = 0; n < number(a.at(1)); ++n) {
         pid_t pid = -1;
         int status = -1;
         if (::posix_spawn(&pid, a.at(2).c_str(), nullptr, nullptr, pointers(words).data(),
@@ -211,11 +208,11 @@ int spawn_from_threads(const Arguments& a) {
   return 0;
 }
 
-// thread_exec COUNT TOOL FILE: in each of COUNT processes several threads execute at once; the
-// first one that gets there ends the others.
+// execute_from_threads COUNT TOOL FILE: in each of COUNT processes several threads execute at once;
+// the first one that gets there ends the others.
 int execute_from_threads(const Arguments& a) {
   int succeeded = 0;
-  for (int i = 0; i < std::atoi(a.at(0).c_str()); ++i) {
+  for (int i = 0; i < number(a.at(0)); ++i) {
     const pid_t pid = ::fork();
     if (pid == 0) {
       const Arguments words{a.at(1), "tool", "safe", a.at(2)};
@@ -233,50 +230,40 @@ int execute_from_threads(const Arguments& a) {
   return 0;
 }
 
-// undumpable TOOL FILE: a process that may not be looked into.
+// execute_undumpable TOOL FILE: a process that may not be looked into.
 int execute_undumpable(const Arguments& a) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return execute(a);
 }
 
-// probing TOOL FILE: as execvp(3) does, through directories that do not have it.
+// execute_after_misses TOOL FILE: as execvp(3) does, through directories that do not have it.
 int execute_after_misses(const Arguments& a) {
   for (const char* missing : {"/nowhere/tool", "/usr/nowhere", "lib/tool"}) {
     ::execv(missing, pointers(a).data());
-    if (errno != ENOENT) return refused();
+    if (errno != ENOENT) return verdict(false);
   }
   return execute(a);
 }
 
-struct Attack {
-  const char* name;
-  int (*run)(const Arguments&);
-};
 constexpr Attack kAttacks[] = {
     {"tool", tool},
-    {"exec", execute},
-    {"exec_as", execute_as},
-    {"memory", execute_memory},
-    {"memory_by_name", execute_memory_by_name},
-    {"unnamed", execute_unnamed},
-    {"opened", execute_opened},
-    {"copy", execute_copy},
-    {"race", race_word},
-    {"path_race", race_path},
-    {"threads", spawn_from_threads},
-    {"thread_exec", execute_from_threads},
-    {"undumpable", execute_undumpable},
-    {"misses", execute_after_misses},
+    {"start", execute},
+    {"execute_as", execute_as},
+    {"execute_memory", execute_memory},
+    {"execute_memory_by_name", execute_memory_by_name},
+    {"execute_unnamed", execute_unnamed},
+    {"execute_opened", execute_opened},
+    {"execute_copy", execute_copy},
+    {"race_word", race_word},
+    {"race_path", race_path},
+    {"spawn_from_threads", spawn_from_threads},
+    {"execute_from_threads", execute_from_threads},
+    {"execute_undumpable", execute_undumpable},
+    {"execute_after_misses", execute_after_misses},
 };
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc < 2) return 64;
-  ::setvbuf(stdout, nullptr, _IONBF, 0);
-  const Arguments arguments(argv + 2, argv + argc);
-  for (const Attack& attack : kAttacks) {
-    if (std::strcmp(attack.name, argv[1]) == 0) return attack.run(arguments);
-  }
-  return 64;
-}
+std::span<const Attack> program_attacks() { return kAttacks; }
+
+}  // namespace probe
