@@ -326,6 +326,7 @@ class Session {
     }
     outcome_ = std::move(*outcome);
     for (const std::string& line : describe_refusals(outcome_->exec)) console_.say(line);
+    for (const std::string& line : describe_network(outcome_->network)) console_.say(line);
     return exit_code_of(*outcome_);
   }
 

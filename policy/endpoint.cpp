@@ -108,6 +108,29 @@ bool is_endpoint(std::string_view text) {
          is_port(text.substr(colon + 1));
 }
 
+std::optional<Endpoint> parse_endpoint(std::string_view text) {
+  if (!is_endpoint(text)) return std::nullopt;
+  Endpoint endpoint;
+  if (text.substr(0, 5) == "unix:") {
+    endpoint.kind = Endpoint::Kind::kUnix;
+    endpoint.host = text.substr(5);
+    return endpoint;
+  }
+  const std::size_t colon = text.rfind(':');
+  for (const char c : text.substr(colon + 1)) {
+    endpoint.port = static_cast<std::uint16_t>(endpoint.port * 10 + (c - '0'));
+  }
+  std::string_view host = text.substr(0, colon);
+  if (host.front() == '[') {
+    endpoint.kind = Endpoint::Kind::kIpv6;
+    host = host.substr(1, host.size() - 2);
+  } else {
+    endpoint.kind = is_ipv4(host) ? Endpoint::Kind::kIpv4 : Endpoint::Kind::kName;
+  }
+  for (const char c : host) endpoint.host += is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+  return endpoint;
+}
+
 bool is_address(std::string_view text) {
   if (text.substr(0, 1) == "[") return is_ipv6_endpoint(text);
   const std::size_t colon = text.rfind(':');

@@ -112,12 +112,26 @@ Words child_rules(const Policy::Index& index, const std::vector<Part>& parts) {
   return ids;
 }
 
+// Git dependencies come from where mix.exs says; a rule of a policy's own names its hosts itself.
+bool fetches_dependencies(std::string_view task, const Permission& permission) {
+  const bool is_builtin =
+      std::any_of(permission.grants.begin(), permission.grants.end(),
+                  [](const Grant* grant) { return grant->layer == Layer::kBuiltin; });
+  return is_builtin && (task == "deps.get" || task == "deps.update");
+}
+
+// `permissions`: one for each of the decision's parts.
 void confine(const Policy::Index& index, const std::vector<Permission>& permissions,
              const Facts& facts, Decision& decision) {
   Confinement& confinement = decision.confinement;
   confinement = index.common;
-  for (const Permission& permission : permissions) {
+  for (std::size_t i = 0; i < permissions.size(); ++i) {
+    const Permission& permission = permissions[i];
     add_grants(index.layers, permission.grants, confinement, decision.snapshot);
+    if (fetches_dependencies(decision.parts[i].task, permission)) {
+      for (const MixExs& exs : facts.mix_exs)
+        add_builtin_endpoints(index.layers, exs.git_hosts, confinement);
+    }
     // A server or a console among the parts makes the whole run live: it does not end by itself.
     if (permission.mode == RunMode::kLive) confinement.mode = RunMode::kLive;
   }

@@ -211,4 +211,11 @@ void add_grants(const std::vector<Ruleset>& layers, const Grants& grants, Confin
   for (const Grant* grant : grants) add_snapshot(grant->snapshot, snapshot);
 }
 
+void add_builtin_endpoints(const std::vector<Ruleset>& layers,
+                           const std::vector<std::string>& endpoints, Confinement& confinement) {
+  Views net(endpoints.begin(), endpoints.end());
+  apply_ceiling(layers, Layer::kBuiltin, net);
+  add_once(confinement.net, net);
+}
+
 }  // namespace mixguard::policy

@@ -33,4 +33,9 @@ using Grants = std::vector<const Grant*>;
 void add_grants(const std::vector<Ruleset>& layers, const Grants& grants, Confinement& confinement,
                 SnapshotPlan& snapshot);
 
+// Adds endpoints that the catalogue's own rule for a task grants beside those it names. The layers
+// above the catalogue are their ceiling, as for all of its endpoints.
+void add_builtin_endpoints(const std::vector<Ruleset>& layers,
+                           const std::vector<std::string>& endpoints, Confinement& confinement);
+
 }  // namespace mixguard::policy

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "policy/elixir_tree.hpp"
+#include "policy/endpoint.hpp"
 #include "policy/text.hpp"
 
 namespace mixguard::policy {
@@ -152,6 +153,21 @@ Read<std::vector<Pair>> keyword_list(const SyntaxNode& node) {
     pairs.push_back(std::move(*pair));
   }
   return pairs;
+}
+
+// "HOST:443" of an https URL; empty for anything but a name of the internet, above all for
+// addresses: a project must not choose one on the machine's own networks.
+std::string https_endpoint(std::string_view url) {
+  constexpr std::string_view kScheme = "https://";
+  if (!url.starts_with(kScheme)) return {};
+  url.remove_prefix(kScheme.size());
+  const std::string_view host = url.substr(0, url.find('/'));
+  const std::string text(host);
+  const auto endpoint =
+      parse_endpoint(host.find(':') == std::string_view::npos ? text + ":443" : text);
+  if (!endpoint || endpoint->kind != Endpoint::Kind::kName || endpoint->host == "localhost")
+    return {};
+  return endpoint->host + ":" + std::to_string(endpoint->port);
 }
 
 // ---- Functions of the module --------------------------------------------------------------------
@@ -346,6 +362,7 @@ class Reader {
     exs.default_env = one_value(cli, "default_env", atom_value);
     exs.default_tasks = default_tasks(cli, project);
     exs.apps_path = one_value(project, "apps_path", string_value);
+    exs.git_hosts = git_hosts(project);
     return exs;
   }
 
@@ -477,6 +494,48 @@ class Reader {
       }
     }
     return table;
+  }
+
+  // The list that `value` is, or that a local function is; nullptr for anything else.
+  [[nodiscard]] const SyntaxNode* list_of(const SyntaxNode& value) const {
+    const SyntaxNode* list = &value;
+    if (value.kind == "identifier" || is_bare_call(value)) {
+      const auto called =
+          function(value.kind == "identifier" ? value.text : target_of(value)->text);
+      if (!called) return nullptr;
+      list = (*called)->body;
+    }
+    return list->kind == "list" ? list : nullptr;
+  }
+
+  // {:name, "~> 1.0", git: "https://…"}; the options may stand in brackets.
+  static void add_git_hosts(const SyntaxNode& dependency, std::vector<std::string>& hosts) {
+    for (const SyntaxNode* part : dependency.named_children()) {
+      const Nodes inside = part->kind == "list" ? part->named_children() : Nodes();
+      const SyntaxNode* options = inside.size() == 1 ? inside[0] : part;
+      if (options->kind != "keywords") continue;
+      for (const SyntaxNode* option : options->named_children()) {
+        const auto pair = pair_of(*option);
+        const auto text = pair ? string_value(*pair->value) : Read<std::string>();
+        if (!pair || !text) continue;
+        std::string host;
+        if (pair->key == "github") host = "github.com:443";
+        if (pair->key == "git") host = https_endpoint(*text);
+        if (!host.empty() && std::find(hosts.begin(), hosts.end(), host) == hosts.end())
+          hosts.push_back(std::move(host));
+      }
+    }
+  }
+
+  [[nodiscard]] std::vector<std::string> git_hosts(const Pairs& project) const {
+    std::vector<std::string> hosts;
+    const auto value = value_of(project, "deps");
+    const SyntaxNode* list = value && *value != nullptr ? list_of(**value) : nullptr;
+    if (list == nullptr) return hosts;
+    for (const SyntaxNode* dependency : list->named_children()) {
+      if (dependency->kind == "tuple") add_git_hosts(*dependency, hosts);
+    }
+    return hosts;
   }
 
   // A task that is named comes before the "run" that another version of Elixir would take.

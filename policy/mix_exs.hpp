@@ -57,6 +57,9 @@ struct MixExs {
   // Elixir disagree where both functions have one.
   Read<std::vector<std::string>> default_tasks = std::vector<std::string>{"run"};
   Read<std::string> apps_path;  // of an umbrella: "apps"; else empty
+  // Where the git dependencies that are written out with https come from ("github.com:443"), each
+  // once. What is written in any other way is left out: it grants nothing.
+  std::vector<std::string> git_hosts;
 };
 
 // Reads the text of a mix.exs, of at most 32 KiB. Never fails as a whole: each table is there, or

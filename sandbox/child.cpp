@@ -22,9 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+
+#include "sandbox/child_network.hpp"
 
 namespace mixguard::sandbox {
 namespace {
@@ -32,8 +35,6 @@ namespace {
 // The child's own state: one process, one plan, no heap.
 struct Child {
   const ChildPlan& plan;
-  int orders;   // the control socket
-  int reports;  // the report pipe
   int project = -1;
   int upper = -1;
   int work = -1;
@@ -54,7 +55,7 @@ struct Child {
   void send(const Report& sent) const noexcept {
     ssize_t n = 0;
     do {
-      n = ::write(reports, &sent, sizeof(sent));
+      n = ::write(plan.report_fd, &sent, sizeof(sent));
     } while (n < 0 && errno == EINTR);
   }
 
@@ -69,7 +70,10 @@ struct Child {
   [[nodiscard]] int make_overlay() const noexcept;
   void mount_new(int root, const MountStep& step, const char* type, Stage stage) const noexcept;
   void attach(int mount, int root, const MountStep& step, Stage stage) const noexcept;
+  void make_text_file(int root, const MountStep& step) const noexcept;
+  void seal_root() const noexcept;
   void loopback_up() const noexcept;
+  void hand_listeners_over() const noexcept;
 
   [[noreturn]] void payload() const noexcept;
   void take_stdio() const noexcept;
@@ -79,7 +83,7 @@ struct Child {
   void install_exec_filter() const noexcept;
 
   [[nodiscard]] int prepare_init() const noexcept;
-  [[noreturn]] void init(pid_t command, int ended) noexcept;
+  [[noreturn]] void init(pid_t command, int ended) const noexcept;
 };
 
 // ---- the view
@@ -266,6 +270,15 @@ void Child::mount_new(int root, const MountStep& step, const char* type,
   attach(mount, root, step, stage);
 }
 
+void Child::make_text_file(int root, const MountStep& step) const noexcept {
+  make_target(root, step, false);
+  const int fd = open_beneath(root, step.target, O_WRONLY);
+  const auto size = static_cast<ssize_t>(std::strlen(step.source));
+  check(fd >= 0 && ::write(fd, step.source, static_cast<std::size_t>(size)) == size,
+        Stage::kMakeTarget);
+  ::close(fd);
+}
+
 void Child::mount_step(int root, std::size_t index) const noexcept {
   const MountStep& step = plan.mounts[index];
   switch (step.kind) {
@@ -274,6 +287,8 @@ void Child::mount_step(int root, std::size_t index) const noexcept {
     case MountStep::Kind::kSymlink:
       return check(::symlinkat(step.source, root, step.target) == 0 || errno == EEXIST,
                    Stage::kMakeTarget);
+    case MountStep::Kind::kFile:
+      return make_text_file(root, step);
     case MountStep::Kind::kTmpfs:
       return mount_new(root, step, "tmpfs", Stage::kTmpfs);
     case MountStep::Kind::kBind:
@@ -285,6 +300,20 @@ void Child::mount_step(int root, std::size_t index) const noexcept {
     case MountStep::Kind::kDevpts:
       return mount_new(root, step, "devpts", Stage::kDevpts);
   }
+}
+
+// Everything the supervisor had open, sockets of the host's network among it, but our ends of the
+// two channels and what becomes the command's standard input, output and error.
+// Closes every descriptor from `first` on but those in `kept`, where -1 stands for none.
+bool close_all_but(std::array<int, 5> kept, unsigned first) noexcept {
+  std::sort(kept.begin(), kept.end());
+  for (const int fd : kept) {
+    if (fd < static_cast<int>(first)) continue;
+    const auto number = static_cast<unsigned>(fd);
+    if (number > first && sys::close_range(first, number - 1, 0) != 0) return false;
+    first = number + 1;
+  }
+  return sys::close_range(first, ~0U, 0) == 0;
 }
 
 void Child::become_private() const noexcept {
@@ -309,10 +338,13 @@ void Child::build_root() const noexcept {
   check(::fchdir(root) == 0 && sys::pivot_root(".", ".") == 0 && ::umount2(".", MNT_DETACH) == 0 &&
             ::chdir("/") == 0,
         Stage::kPivotRoot);
+  ::close(root);
+}
+
+void Child::seal_root() const noexcept {
   sys::MountAttr read_only{};
   read_only.attr_set = sys::kMountAttrReadOnly;
   check(sys::mount_setattr(AT_FDCWD, "/", 0, read_only) == 0, Stage::kSealRoot);
-  ::close(root);
 }
 
 void Child::loopback_up() const noexcept {
@@ -323,6 +355,18 @@ void Child::loopback_up() const noexcept {
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   check(::ioctl(fd, SIOCSIFFLAGS, &request) == 0, Stage::kLoopback);
   ::close(fd);
+}
+
+// While the capabilities to bind any port are there, and the new root can still be written.
+void Child::hand_listeners_over() const noexcept {
+  for (std::size_t i = 0; i < plan.listeners.size(); ++i) {
+    Handover handover{Handover::Kind::kListener, static_cast<std::uint32_t>(i), 0};
+    const int fd = make_listener(plan.listeners[i]);
+    if (fd < 0) handover.error = errno;
+    check(fd >= 0 || plan.listeners[i].optional, Stage::kListen);
+    check(hand_over(plan.control_fd, handover, fd), Stage::kListen);
+    if (fd >= 0) ::close(fd);
+  }
 }
 
 // ---- the payload
@@ -392,28 +436,6 @@ void Child::reset_signals() const noexcept {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// Passes a descriptor to the supervisor (unix(7), SCM_RIGHTS).
-bool hand_over(int control, const Handover& handover, int fd) noexcept {
-  Handover message = handover;
-  iovec body{&message, sizeof(message)};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-  msghdr header{};
-  header.msg_iov = &body;
-  header.msg_iovlen = 1;
-  header.msg_control = space.data();
-  header.msg_controllen = space.size();
-  cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
-  ssize_t n = 0;
-  do {
-    n = ::sendmsg(control, &header, MSG_NOSIGNAL);
-  } while (n < 0 && errno == EINTR);
-  return n == static_cast<ssize_t>(sizeof(message));
-}
-
 // The last step before the exec, which is the first call that the filter stops.
 void Child::install_exec_filter() const noexcept {
   const sock_fprog program{static_cast<unsigned short>(plan.exec_filter.size()),
@@ -421,7 +443,7 @@ void Child::install_exec_filter() const noexcept {
   const auto listener = static_cast<int>(
       ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
   check(listener >= 0, Stage::kExecFilter);
-  check(hand_over(orders, {Handover::Kind::kExecListener}, listener), Stage::kExecFilter);
+  check(hand_over(plan.control_fd, {Handover::Kind::kExecListener}, listener), Stage::kExecFilter);
   ::close(listener);
 }
 
@@ -504,6 +526,14 @@ bool receive(int control, Order& order) noexcept {
   return n == static_cast<ssize_t>(sizeof(order));
 }
 
+void connect_for_supervisor(int control, const Order& order) noexcept {
+  Handover handover{Handover::Kind::kConnection, order.id, 0};
+  const int fd = connect_inside(order.port);
+  if (fd < 0) handover.error = errno;
+  static_cast<void>(hand_over(control, handover, fd));  // fails when the supervisor is gone
+  if (fd >= 0) ::close(fd);
+}
+
 // Whatever could fail is done before the command is there.
 int Child::prepare_init() const noexcept {
   sigset_t child_signal;
@@ -514,24 +544,20 @@ int Child::prepare_init() const noexcept {
   return ended;
 }
 
-void Child::init(pid_t command, int ended) noexcept {
+void Child::init(pid_t command, int ended) const noexcept {
   // Nothing of the host is kept: init outlives the payload's start and must not be worth attacking.
-  // The standard descriptors too: a reader sees the end when the command closes its own.
+  // The command's standard descriptors too: a reader sees the end when the command closes its own.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  ::dup2(ended, 2);
-  ::dup2(orders, 1);
-  ::dup2(reports, 0);
-  reports = 0;
-  orders = 1;
-  ended = 2;
-  sys::close_range(3, ~0U, 0);  // where it does not exist the payload stops over it
-  std::array<pollfd, 2> events{pollfd{orders, POLLIN, 0}, pollfd{ended, POLLIN, 0}};
+  close_all_but({plan.control_fd, plan.report_fd, ended, -1, -1}, 0);  // worked before
+  std::array<pollfd, 2> events{pollfd{plan.control_fd, POLLIN, 0}, pollfd{ended, POLLIN, 0}};
   for (;;) {
     if (::poll(events.data(), events.size(), -1) < 0 && errno != EINTR) break;
     if (events[0].revents != 0) {
       Order order;
-      if (!receive(orders, order)) break;  // the supervisor is gone
-      ::kill(order.signal == SIGCONT ? -command : command, order.signal);
+      if (!receive(plan.control_fd, order)) break;  // the supervisor is gone
+      if (order.kind == Order::Kind::kSignal)
+        ::kill(order.signal == SIGCONT ? -command : command, order.signal);
+      if (order.kind == Order::Kind::kConnect) connect_for_supervisor(plan.control_fd, order);
     }
     if (events[1].revents == 0) continue;
     signalfd_siginfo info{};
@@ -566,12 +592,11 @@ void Child::init(pid_t command, int ended) noexcept {
 }  // namespace
 
 void child_main(const ChildPlan& plan) noexcept {
-  Child child{plan, plan.control_fd, plan.report_fd};
-  ::close(plan.parent_control_fd);
-  ::close(plan.parent_report_fd);
-  for (const int other : plan.parent_stdio) {
-    if (other >= 0) ::close(other);
-  }
+  Child child{plan};
+  // At once: with the parent's end among them we would not see the parent die.
+  const std::array<int, 5> own{plan.control_fd, plan.report_fd, plan.stdio[0], plan.stdio[1],
+                               plan.stdio[2]};
+  const int inherited = close_all_but(own, 3) ? 0 : errno;
   if (plan.namespaces) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   } else {
@@ -582,7 +607,8 @@ void child_main(const ChildPlan& plan) noexcept {
   reset.sa_handler = SIG_DFL;
   ::sigaction(SIGCHLD, &reset, nullptr);  // ignored, children would vanish without a status
   Order go;
-  if (!receive(child.orders, go)) ::_exit(125);  // the parent died, or gave up and knows why
+  if (!receive(plan.control_fd, go)) ::_exit(125);  // the parent died, or gave up and knows why
+  if (inherited != 0) child.fail(Stage::kDescriptors, inherited);
 
   if (plan.namespaces) {
     child.become_private();
@@ -590,6 +616,8 @@ void child_main(const ChildPlan& plan) noexcept {
     child.open_sources();
     child.build_root();
     child.loopback_up();
+    child.hand_listeners_over();
+    child.seal_root();
   }
   if (plan.own_session) {
     child.check(::setsid() >= 0 && ::ioctl(plan.stdio[0], TIOCSCTTY, 0) == 0, Stage::kTerminal);
@@ -635,6 +663,8 @@ const char* stage_name(Stage stage) noexcept {
       return "loopback";
     case Stage::kTerminal:
       return "terminal";
+    case Stage::kListen:
+      return "listen";
     case Stage::kSpawnPayload:
       return "spawn_payload";
     case Stage::kLimits:

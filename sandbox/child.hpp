@@ -3,14 +3,16 @@
 
 // Everything between clone and exec. The parent prepares a ChildPlan of plain arrays and
 // descriptors; child_main() carries it out, step by step, and never returns. After the clone only
-// child.cpp runs: no allocation, no exception, async-signal-safe calls only. Each failure goes to
-// the parent as (stage, errno) and ends the child before anything of the command has run.
+// child.cpp runs (and child_network.cpp, for the network's part): no allocation, no exception,
+// async-signal-safe calls only. Each failure goes to the parent as (stage, errno) and ends the
+// child before anything of the command has run.
 //
 // Two processes come of it: `init`, pid 1 of the new pid namespace (the VM must never be pid 1: it
 // would have to reap, and signals without a handler would not reach it), and the payload, which
 // becomes the command.
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cstddef>
@@ -40,6 +42,7 @@ enum class Stage : std::int32_t {
   kPivotRoot,
   kSealRoot,
   kLoopback,
+  kListen,
   kTerminal,
   kSpawnPayload,
   kLimits,
@@ -55,10 +58,10 @@ enum class Stage : std::int32_t {
 [[nodiscard]] const char* stage_name(Stage stage) noexcept;
 
 struct MountStep {
-  enum class Kind { kDirectory, kSymlink, kTmpfs, kBind, kProject, kProc, kDevpts };
+  enum class Kind { kDirectory, kSymlink, kFile, kTmpfs, kBind, kProject, kProc, kDevpts };
   Kind kind = Kind::kDirectory;
   const char* target = nullptr;  // relative to the new root, no leading slash
-  const char* source = nullptr;  // bind: host path; symlink: its text; tmpfs: the mode, octal text
+  const char* source = nullptr;  // bind: host path; symlink, file: its text; tmpfs: the mode, octal
   bool writable = false;
   bool optional = false;  // bind: an absent source is passed over
   bool executable = true;
@@ -87,6 +90,14 @@ struct LandlockRule {
   bool optional = false;
 };
 
+// A socket that listens inside and is served by the supervisor.
+struct ListenStep {
+  sockaddr_storage address{};
+  socklen_t size = 0;
+  bool add_address = false;  // the loopback device has to be given the address first
+  bool optional = false;     // passed over where this kernel has no such address (IPv6)
+};
+
 struct RlimitStep {
   int resource = 0;
   rlimit limit{};
@@ -102,13 +113,14 @@ struct ChildPlan {
   const char* staging =
       nullptr;  // an existing directory that the new root covers while it is built
 
+  std::span<const ListenStep> listeners;  // each handed over, in this order
+
   std::span<const RlimitStep> limits;
   const char* tmpfs_size = nullptr;  // bytes, decimal text: the most that each tmpfs holds
   const char* cwd = nullptr;
 
   // What the command gets as standard input, output and error; -1: the caller's own.
   std::array<int, 3> stdio{-1, -1, -1};
-  std::array<int, 2> parent_stdio{-1, -1};  // their other ends, closed first thing
   // They are a terminal of the command's own: it gets a session there, whose leader is init, so
   // that it can be stopped from the keyboard (an orphaned group cannot).
   bool own_session = false;
@@ -131,22 +143,25 @@ struct ChildPlan {
 
   int control_fd = -1;  // a SOCK_SEQPACKET socket: Orders in, Handovers out; end of file means the
                         // parent died
-  int parent_control_fd = -1;  // the parent's end, closed first thing
-  int report_fd = -1;          // a pipe for Reports
-  int parent_report_fd = -1;
+  int report_fd = -1;   // a pipe for Reports; everything else that is open is closed first thing
 };
 
 // What the supervisor tells init over the control socket, one message each.
 struct Order {
-  enum class Kind : std::uint8_t { kGo = 1, kSignal = 2 };
+  enum class Kind : std::uint8_t { kGo = 1, kSignal = 2, kConnect = 3 };
   Kind kind = Kind::kGo;
   std::uint8_t signal = 0;  // kSignal: for the command; SIGCONT for its whole group
+  std::uint16_t port = 0;   // kConnect: of 127.0.0.1 inside; answered by a Handover
+  std::uint32_t id = 0;     // kConnect: comes back in the Handover
 };
 
-// What the child hands to the supervisor over the control socket, one descriptor a message.
+// What the child gives the supervisor over the control socket, one message each, with one
+// descriptor unless `error` is set. Never the other way: nothing of the host's gets inside.
 struct Handover {
-  enum class Kind : std::uint8_t { kExecListener = 1 };
+  enum class Kind : std::uint8_t { kExecListener = 1, kListener = 2, kConnection = 3 };
   Kind kind = Kind::kExecListener;
+  std::uint32_t id = 0;    // kListener: which of ChildPlan::listeners; kConnection: of the Order
+  std::int32_t error = 0;  // errno of what could not be made
 };
 
 // What the child writes to report_fd: a kStopped each time the command is stopped in a session of

@@ -14,6 +14,8 @@ namespace {
 
 using Kind = MountStep::Kind;
 
+constexpr std::string_view kHosts = "/etc/hosts";
+
 class Layout {
  public:
   explicit Layout(MountPlan& plan) : plan_(plan) {}
@@ -124,7 +126,7 @@ void add_live_paths(const Workspace& workspace, Layout& layout) {
 
 }  // namespace
 
-Result<MountPlan> prepare_mounts(const Workspace& workspace) {
+Result<MountPlan> prepare_mounts(const Workspace& workspace, const std::string& hosts) {
   MountPlan plan;
   Layout layout(plan);
   const Result<const char*> staging = find_staging();
@@ -151,7 +153,7 @@ Result<MountPlan> prepare_mounts(const Workspace& workspace) {
         break;
       case Entry::What::kBind:
         // What is inside the project is seen through the project's own mount.
-        if (inside_project) continue;
+        if (inside_project || entry.target == kHosts) continue;
         step = &layout.bind(entry.bind->source, entry.target);
         step->writable = entry.bind->writable;
         step->optional = entry.bind->optional;
@@ -159,6 +161,7 @@ Result<MountPlan> prepare_mounts(const Workspace& workspace) {
     }
     step->inside_project = inside_project;
   }
+  layout.add(Kind::kFile, kHosts, hosts);
   for (const Symlink& link : workspace.symlinks) layout.add(Kind::kSymlink, link.path, link.target);
   add_live_paths(workspace, layout);
   plan.sources.assign(plan.steps.size(), -1);

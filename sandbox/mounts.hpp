@@ -25,6 +25,8 @@ struct MountPlan {
 // Lays out `workspace`: binds and the project sorted so that what contains comes before what is
 // contained, then the kernel's own (/proc read-only, a small /dev, private /tmp, /dev/shm and
 // home).
-Result<MountPlan> prepare_mounts(const Workspace& workspace);
+// `hosts` becomes /etc/hosts, whatever the workspace binds there: the host's own file names what
+// does not exist inside.
+Result<MountPlan> prepare_mounts(const Workspace& workspace, const std::string& hosts);
 
 }  // namespace mixguard::sandbox

@@ -90,10 +90,6 @@ class OutputRelay {
   [[nodiscard]] int output() const { return writers_[0].get(); }
   [[nodiscard]] int error() const { return writers_[1].get(); }
 
-  [[nodiscard]] std::array<int, 2> readers() const {
-    return {readers_[0].get(), readers_[1].get()};
-  }
-
   // Relays while `loop` turns. `admit` is asked for both streams.
   Result<void> start(EventLoop& loop, const ByteRelay::Admit& admit);
   void drain();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -16,6 +17,8 @@
 #include "sandbox/landlock.hpp"
 #include "sandbox/limits.hpp"
 #include "sandbox/mounts.hpp"
+#include "sandbox/network_plan.hpp"
+#include "sandbox/network_relay.hpp"
 #include "sandbox/seccomp_filter.hpp"
 #include "sandbox/spawn.hpp"
 #include "sandbox/terminal.hpp"
@@ -138,6 +141,21 @@ Result<std::optional<RunCgroup>> make_cgroup(const policy::Limits& limits,
   return std::optional<RunCgroup>(std::move(*made));
 }
 
+// A caller that has a proxy of its own for the command knows better.
+std::vector<std::string> with_proxy(std::vector<std::string> environment,
+                                    const std::vector<std::string>& proxy) {
+  constexpr std::array<std::string_view, 8> kNames{
+      "HTTP_PROXY=", "HTTPS_PROXY=", "http_proxy=", "https_proxy=",
+      "NO_PROXY=",   "no_proxy=",    "ALL_PROXY=",  "all_proxy="};
+  for (const std::string& variable : environment) {
+    for (const std::string_view name : kNames) {
+      if (variable.starts_with(name)) return environment;
+    }
+  }
+  environment.insert(environment.end(), proxy.begin(), proxy.end());
+  return environment;
+}
+
 // Standard input, output and error go to the command as they are. A directory among them would be a
 // way out of its view: chmod(2) and stat(2) through /proc/self/fd/0/.. ask no other layer.
 Result<void> refuse_directories() {
@@ -202,9 +220,8 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
                           : "what the command starts is not judged: " + kernel.exec_events_why,
        "outside of other sandboxes and tracers; in a container: allow ptrace(2) and seccomp(2)"});
   candidates.push_back(
-      {"network_relays", want("network_relays", Requirement::kIfAvailable), false,
-       State::kUnavailable,
-       view ? "endpoints outside are not relayed yet: only loopback inside the sandbox exists"
+      {"network_relays", want("network_relays", Requirement::kIfAvailable), view, State::kActive,
+       view ? "the endpoints of [net] allow are reached through the supervisor, nothing else exists"
             : "TCP connections are limited to the ports of [net] allow, on any host",
        ""});
   for (Candidate& candidate : candidates) {
@@ -228,9 +245,15 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   ChildPlan plan;
   plan.namespaces = has_private_view(layers);
 
+  NetworkPlan network;
   MountPlan mounts;
   if (plan.namespaces) {
-    Result<MountPlan> prepared = prepare_mounts(workspace);
+    Result<NetworkPlan> laid_out = active(layers, "network_relays")
+                                       ? prepare_network(confinement, workspace)
+                                       : isolated_network();
+    if (!laid_out) return propagate(laid_out);
+    network = std::move(*laid_out);
+    Result<MountPlan> prepared = prepare_mounts(workspace, network.hosts);
     if (!prepared) return propagate(prepared);
     mounts = std::move(*prepared);
   }
@@ -252,6 +275,7 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
 
   SeccompOptions options;
   options.udp = plan.namespaces;
+  options.unix_stream = network.unix_sockets;
   plan.seccomp = seccomp_filter(options);
 
   const std::vector<RlimitStep> limits = prepare_limits(confinement.limits, plan.namespaces);
@@ -265,13 +289,19 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   plan.keep_ignored = ignored;
 
   const std::vector<char*> argv = pointers(command.argv);
-  const std::vector<char*> envp = pointers(command.environment);
+  const std::vector<std::string> environment = with_proxy(command.environment, network.environment);
+  const std::vector<char*> envp = pointers(environment);
   plan.program = command.program.c_str();
   plan.argv = argv.data();
   plan.envp = envp.data();
   plan.cwd = command.cwd.c_str();
 
+  plan.listeners = network.listeners;
+  NetworkRelay relay(network);
+  if (auto opened = relay.open_published(); !opened) return propagate(opened);
+
   SpawnOptions how;
+  how.services = {&relay};
   how.wall = std::chrono::milliseconds(confinement.limits.wall_ms);
   how.grace = kGrace;
   how.meanwhile = command.meanwhile;
@@ -284,7 +314,9 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
     how.exec_rules = &command.exec;
   }
   const KeptTerminalSettings kept;
-  return spawn_and_wait(plan, how);
+  Result<Outcome> outcome = spawn_and_wait(plan, how);
+  if (outcome) outcome->network = std::move(relay.report());
+  return outcome;
 }
 
 }  // namespace mixguard::sandbox

@@ -17,6 +17,7 @@
 #include "policy/result.hpp"
 #include "sandbox/exec_rules.hpp"
 #include "sandbox/kernel_support.hpp"
+#include "sandbox/network_report.hpp"
 
 namespace mixguard::sandbox {
 
@@ -92,6 +93,7 @@ struct Outcome {
   std::chrono::milliseconds cpu{0};
   std::uint64_t max_rss = 0;  // bytes, of the largest process
   ExecReport exec;
+  NetworkReport network;
 };
 
 // One layer of the sandbox in this run.

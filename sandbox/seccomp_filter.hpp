@@ -15,6 +15,9 @@ namespace mixguard::sandbox {
 
 struct SeccompOptions {
   bool udp = true;  // socket(AF_INET, SOCK_DGRAM): off where no network namespace stands behind it
+  // socket(AF_UNIX, SOCK_STREAM): for a run with a relayed unix socket, in a view of its own. Every
+  // socket file that the view shows of the host can then be connected to; an overlay shows none.
+  bool unix_stream = false;
 };
 
 // The program, for SECCOMP_SET_MODE_FILTER. Foreign architectures and the x32 ABI are killed;

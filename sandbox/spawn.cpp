@@ -112,28 +112,26 @@ long clone_child(std::uint64_t flags, int cgroup, int* pidfd) {
   return ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
 }
 
-// One Handover; no descriptor when the other end is gone.
-UniqueFd receive_descriptor(int control, Handover& handover) {
-  iovec body{&handover, sizeof(handover)};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> space{};
-  msghdr header{};
-  header.msg_iov = &body;
-  header.msg_iovlen = 1;
-  header.msg_control = space.data();
-  header.msg_controllen = space.size();
-  UniqueFd fd;
-  if (::recvmsg(control, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) !=
-      static_cast<ssize_t>(sizeof(handover))) {
-    return fd;
+// False at the end of the channel.
+bool receive(int control, Handover& handover, UniqueFd& fd) {
+  iovec content{&handover, sizeof(handover)};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary{};
+  msghdr message{};
+  message.msg_iov = &content;
+  message.msg_iovlen = 1;
+  message.msg_control = ancillary.data();
+  message.msg_controllen = ancillary.size();
+  ssize_t n = 0;
+  do {
+    n = ::recvmsg(control, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  } while (n < 0 && errno == EINTR);
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+    int received = -1;
+    std::memcpy(&received, CMSG_DATA(header), sizeof(received));
+    fd.reset(received);
   }
-  const cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS &&
-      rights->cmsg_len == CMSG_LEN(sizeof(int))) {
-    int raw = -1;
-    std::memcpy(&raw, CMSG_DATA(rights), sizeof(raw));
-    fd.reset(raw);
-  }
-  return fd;
+  return n == static_cast<ssize_t>(sizeof(handover));
 }
 
 class Supervision {
@@ -152,9 +150,18 @@ class Supervision {
         started_(Clock::now()) {
     if (options.exec_rules != nullptr) monitor_.emplace(*options.exec_rules, loop_);
   }
+  ~Supervision() { finish_services(); }
+  Supervision(const Supervision&) = delete;
+  Supervision& operator=(const Supervision&) = delete;
 
-  // The supervisor's part of the run: whoever wants to serve it watches here.
+  // The supervisor's part of the run.
   Result<void> listen() {
+    for (Service* service : options_.services) {
+      if (auto started = service->start(loop_, [this](const Order& o) { return order(o); });
+          !started) {
+        return started;
+      }
+    }
     if (auto watched =
             loop_.watch(channels_.report.get(), EPOLLIN, [this](auto) { read_report(); });
         !watched) {
@@ -221,16 +228,6 @@ class Supervision {
     timed_out_ = true;
     pass_on(SIGTERM);
   }
-  // What cannot be served would leave the command waiting for ever: the run ends.
-  void take_handover() {
-    Handover handover;
-    UniqueFd fd = receive_descriptor(channels_.control.get(), handover);
-    if (!fd) return loop_.unwatch(channels_.control.get());
-    if (auto served = monitor_->serve(std::move(fd)); !served) {
-      trouble_ = served.error();
-      ended_ = true;
-    }
-  }
   // How many of the bytes that the command has written may be passed on.
   std::size_t admit(std::size_t come) {
     const std::uint64_t allowed = options_.limits.output;
@@ -258,6 +255,27 @@ class Supervision {
   void stop_with_command() {
     terminal_->stop_with_command();
     pass_on(SIGCONT);
+  }
+  void take_handover() {
+    Handover handover{};
+    UniqueFd fd;
+    if (!receive(channels_.control.get(), handover, fd)) {
+      loop_.unwatch(channels_.control.get());  // init has ended; the report says how
+      return;
+    }
+    if (handover.kind == Handover::Kind::kExecListener) return serve_monitor(std::move(fd));
+    for (Service* service : options_.services) {
+      if (service->take(handover, fd)) return;
+    }
+  }
+  // What cannot be served would leave the command waiting for ever: the run ends.
+  void serve_monitor(UniqueFd listener) {
+    const Result<void> served = listener && monitor_
+                                    ? monitor_->serve(std::move(listener))
+                                    : fail("the listener for what is started did not arrive");
+    if (served) return;
+    trouble_ = served.error();
+    ended_ = true;
   }
   bool order(const Order& order) const {
     return ::send(channels_.control.get(), &order, sizeof(order), MSG_NOSIGNAL) ==
@@ -288,11 +306,18 @@ class Supervision {
 
   // After this no process of the run is left: init is gone, and with it everything below it.
   void end() {
+    loop_.unwatch(channels_.report.get());
+    loop_.unwatch(channels_.control.get());
     channels_.control.reset();
     siginfo_t info{};
     while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0 &&
            errno == EINTR) {
     }
+    finish_services();
+  }
+  void finish_services() {
+    for (Service* service : options_.services) service->finish();
+    options_.services.clear();
   }
 
   Result<Outcome> outcome(const std::optional<Report>& report) const {
@@ -369,9 +394,7 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
   Result<Channels> channels = make_channels();
   if (!channels) return propagate(channels);
   plan.control_fd = channels->child_control.get();
-  plan.parent_control_fd = channels->control.get();
   plan.report_fd = channels->child_report.get();
-  plan.parent_report_fd = channels->report.get();
 
   std::unique_ptr<OutputRelay> output;
   std::unique_ptr<PrivateTerminal> terminal;
@@ -380,14 +403,12 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
     if (!made) return propagate(made);
     terminal = std::move(*made);
     plan.stdio = {terminal->inner(), terminal->inner(), terminal->inner()};
-    plan.parent_stdio = {terminal->outer(), -1};
     plan.own_session = true;
   } else if (options.limits.output != 0) {
     auto relay = OutputRelay::create();
     if (!relay) return propagate(relay);
     output = std::move(*relay);
     plan.stdio = {-1, output->output(), output->error()};
-    plan.parent_stdio = output->readers();
   }
 
   const SignalGuard guard;

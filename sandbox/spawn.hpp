@@ -7,10 +7,12 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "sandbox/cgroup.hpp"
 #include "sandbox/child.hpp"
 #include "sandbox/sandbox.hpp"
+#include "sandbox/service.hpp"
 
 namespace mixguard::sandbox {
 
@@ -23,6 +25,7 @@ struct SpawnOptions {
   bool own_terminal = false;          // where PrivateTerminal::is_called_for()
   policy::Limits limits;              // those of the run as a whole
   const RunCgroup* cgroup = nullptr;  // the run's own, if it has one
+  std::vector<Service*> services;
 };
 
 // Clones, writes the id maps, lets the child go, forwards signals, waits. `plan` gets its

@@ -158,4 +158,24 @@ std::string describe_changes(const ChangeSet& set, std::string_view heading) {
   return text;
 }
 
+std::vector<std::string> describe_network(const sandbox::NetworkReport& report) {
+  std::vector<std::string> lines;
+  for (const sandbox::NetworkReport::Refused& attempt : report.refused) {
+    const std::string destination = printable(attempt.destination);
+    lines.push_back("refused: a connection to " + destination + " (" + attempt.why +
+                    "); to allow it: [net] allow = [\"" + destination + "\"]");
+  }
+  if (report.more_refused != 0)
+    lines.push_back("refused: " + counted(report.more_refused, "connection") + " to others");
+  for (const sandbox::NetworkReport::Relayed& endpoint : report.relayed) {
+    if (endpoint.failed == 0) continue;
+    lines.push_back(endpoint.endpoint + " was not reached outside: " + endpoint.why);
+  }
+  if (report.over_limit != 0) {
+    lines.push_back("refused: " + counted(report.over_limit, "connection") +
+                    " beyond the number that is relayed at once");
+  }
+  return lines;
+}
+
 }  // namespace mixguard::guard

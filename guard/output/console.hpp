@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "guard/snapshot/change.hpp"
+#include "sandbox/network_report.hpp"
 
 namespace mixguard::guard {
 
@@ -55,5 +56,9 @@ class Console {
 // not committed is counted, not listed, and so is what would be too long a list. Empty when
 // everything was.
 [[nodiscard]] std::vector<std::string> describe_withheld(const ChangeSet& set);
+
+// A line for each destination that was refused, with what would allow it, and for each listed one
+// that could not be reached. Empty when there is nothing to say.
+[[nodiscard]] std::vector<std::string> describe_network(const sandbox::NetworkReport& report);
 
 }  // namespace mixguard::guard

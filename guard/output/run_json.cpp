@@ -57,6 +57,24 @@ std::string_view kind_name(sandbox::Outcome::Kind kind) {
   return "not_started";
 }
 
+Json network_json(const sandbox::NetworkReport& report) {
+  Json json{{"relayed", Json::array()}, {"refused", Json::array()}};
+  for (const sandbox::NetworkReport::Relayed& endpoint : report.relayed) {
+    Json entry{{"endpoint", endpoint.endpoint}, {"connections", endpoint.connections}};
+    if (endpoint.failed != 0) entry["failed"] = endpoint.failed;
+    if (!endpoint.why.empty()) entry["why"] = endpoint.why;
+    json["relayed"].push_back(std::move(entry));
+  }
+  for (const sandbox::NetworkReport::Refused& attempt : report.refused) {
+    json["refused"].push_back(
+        {{"destination", attempt.destination}, {"count", attempt.count}, {"why", attempt.why}});
+  }
+  if (report.more_refused != 0) json["more_refused"] = report.more_refused;
+  if (report.malformed_requests != 0) json["malformed_requests"] = report.malformed_requests;
+  if (report.over_limit != 0) json["over_limit"] = report.over_limit;
+  return json;
+}
+
 Json exec_json(const sandbox::ExecReport& report) {
   Json refusals = Json::array();
   for (const sandbox::ExecRefusal& refusal : report.refusals) {
@@ -86,6 +104,7 @@ Json outcome_json(const std::string& run_id, const std::optional<sandbox::Outcom
   json["wall_ms"] = outcome->wall.count();
   json["cpu_ms"] = outcome->cpu.count();
   json["max_rss"] = outcome->max_rss;
+  if (!outcome->network.empty()) json["network"] = network_json(outcome->network);
   json["exec"] = exec_json(outcome->exec);
   return json;
 }

@@ -244,10 +244,16 @@ void deny_socket_families(Filter& filter, const SeccompOptions& options) {
   constexpr unsigned kFamilies = 64;
   for (unsigned family = 0; family < kFamilies; ++family) {
     if (family == AF_INET || family == AF_INET6) continue;
+    if (family == AF_UNIX && options.unix_stream) continue;
     filter.deny("socket", EAFNOSUPPORT, low32_equals(0, family));
   }
   filter.deny("socket", EAFNOSUPPORT, compare(0, SCMP_CMP_GE, kFamilies));
   constexpr std::uint64_t kTypeMask = 0xf;  // SOCK_TYPE_MASK, include/linux/net.h
+  for (std::uint64_t type = 0; type <= kTypeMask && options.unix_stream; ++type) {
+    if (type == SOCK_STREAM) continue;
+    filter.deny("socket", EAFNOSUPPORT, low32_equals(0, AF_UNIX),
+                compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, type));
+  }
   filter.deny("socket", EPERM, compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_RAW));
   if (!options.udp)
     filter.deny("socket", EACCES, compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_DGRAM));
@@ -312,12 +318,14 @@ int main(int argc, char** argv) {
          "#include \"sandbox/seccomp_filter.hpp\"\n\n"
          "namespace mixguard::sandbox {\nnamespace {\n\n";
   write_array(out, "kWithUdp", compile({.udp = true}));
+  write_array(out, "kWithUdpAndUnix", compile({.udp = true, .unix_stream = true}));
   write_array(out, "kWithoutUdp", compile({.udp = false}));
   write_array(out, "kExec", compile_exec_filter());
   out << "\n}  // namespace\n\n"
          "std::span<const sock_filter> seccomp_filter(const SeccompOptions& options) {\n"
-         "  return options.udp ? std::span<const sock_filter>(kWithUdp)\n"
-         "                     : std::span<const sock_filter>(kWithoutUdp);\n}\n\n"
+         "  if (!options.udp) return kWithoutUdp;\n"
+         "  if (options.unix_stream) return kWithUdpAndUnix;\n"
+         "  return kWithUdp;\n}\n\n"
          "std::span<const sock_filter> exec_filter() { return kExec; }\n\n"
          "}  // namespace mixguard::sandbox\n";
   out.close();

@@ -69,6 +69,8 @@ constexpr Rule kSteps[] = {
     {"old_root", "umount2", EPERM, {}},
     {"seal_root", "mount_setattr", EPERM, is(2, 0)},
     {"loopback", "ioctl", EPERM, is(1, SIOCSIFFLAGS)},
+    {"listen", "listen", EACCES, {}},
+    {"exec_filter", "seccomp", EPERM, is(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)},
     {"spawn_payload", "clone", EAGAIN, is(0, SIGCHLD)},
     {"signals", "signalfd4", EMFILE, {}},
     {"limits", "prlimit64", EPERM, scmp_arg_cmp{2, SCMP_CMP_NE, 0, 0}},

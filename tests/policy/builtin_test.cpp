@@ -148,5 +148,32 @@ TEST_CASE("an unknown task is denied, with the one that was meant") {
   CHECK(decision.instead == "mix compile");
 }
 
+TEST_CASE("deps.get reaches Hex and the git hosts that mix.exs names, and nothing else") {
+  Facts project = facts();
+  project.mix_exs.push_back(read_mix_exs(
+      "defmodule A.MixProject do\n  use Mix.Project\n  def project, do: [app: :a, deps: "
+      "[{:b, git: \"https://git.example.com/b\"}]]\nend\n"));
+  const Words hex{"repo.hex.pm:443", "hex.pm:443", "builds.hex.pm:443"};
+  Words with_git = hex;
+  with_git.push_back("git.example.com:443");
+  CHECK(decide(builtin(), words("mix deps.get"), project).confinement.net == with_git);
+  CHECK(decide(builtin(), words("mix deps.get"), facts()).confinement.net == hex);
+  CHECK(decide(builtin(), words("mix deps.tree"), project).confinement.net.empty());
+  // What a user's file lists is the ceiling, for these as for all of the catalogue's.
+  const Policy narrow =
+      policy_of({ruleset("[net]\nallow = [\"repo.hex.pm:443\"]\n", Layer::kUser)});
+  CHECK(decide(narrow, words("mix deps.get"), project).confinement.net == Words{"repo.hex.pm:443"});
+}
+
+TEST_CASE("tests and migrations reach the databases of the machine itself") {
+  for (const char* line : {"mix test", "mix ecto.migrate", "mix phx.server"}) {
+    const Words net = judge(builtin(), line).confinement.net;
+    for (const char* endpoint :
+         {"127.0.0.1:5432", "127.0.0.1:3306", "unix:/var/run/postgresql/.s.PGSQL.5432"}) {
+      CHECK(std::find(net.begin(), net.end(), endpoint) != net.end());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace mixguard::policy::test

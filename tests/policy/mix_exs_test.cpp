@@ -273,5 +273,28 @@ TEST_CASE("where the reader stopped is told, in each table apart") {
   CHECK(told(read_mix_exs(module_with("  def (")).aliases).ends_with("as far as can be told"));
 }
 
+std::string git_hosts_of(const std::string& deps) {
+  return told(Read<std::vector<std::string>>(
+      read_module("def project, do: [app: :a, deps: deps()]\ndefp deps do\n  " + deps + "\nend")
+          .git_hosts));
+}
+
+TEST_CASE("the hosts of git dependencies are those that are written out with https") {
+  CHECK(git_hosts_of(R"([{:a, "~> 1.0"}, {:b, github: "x/b"}, {:c, "~> 1", github: "x/c"},
+         {:d, git: "https://Git.Example.com/d.git", tag: "v1"}, {:e, [git: "https://a.b:8443/e"]}])") ==
+        "github.com:443 git.example.com:443 a.b:8443");
+  for (const std::string deps :
+       {R"([{:a, git: "git@example.com:a.git"}])", R"([{:a, git: "http://example.com/a"}])",
+        R"([{:a, git: "https://10.0.0.5/a"}])", R"([{:a, git: "https://[::1]/a"}])",
+        R"([{:a, git: "https://localhost/a"}])", R"([{:a, git: "https://u:p@example.com/a"}])",
+        R"([{:a, git: "https://example.com:0/a"}])", R"([{:a, git: url()}])",
+        R"([{:a, git: "https://#{x}/a"}])", R"([{:a, path: "https://example.com"}])", "[]",
+        R"(other([{:a, github: "x/a"}]))", R"([a: [github: "x/a"]])"}) {
+    CAPTURE(deps);
+    CHECK(git_hosts_of(deps).empty());
+  }
+  CHECK(read_mix_exs("nonsense (").git_hosts.empty());
+}
+
 }  // namespace
 }  // namespace mixguard::policy::test

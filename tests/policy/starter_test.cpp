@@ -100,7 +100,7 @@ void check_golden(const std::string& name, const std::string& text) {
 }
 
 TEST_CASE("the starting policy of a project stays the same text") {
-  const std::string examples = std::string(MIXGUARD_TEST_SOURCES) + "/../examples";
+  const std::string examples = MIXGUARD_TEST_SOURCES "/../examples";
   check_golden("start_ledger.toml", start(read(examples + "/ledger/mix.exs")).text);
   check_golden("start_bare.toml", start(kBare).text);
   check_golden("start_phoenix.toml", start(kPhoenix).text);
