@@ -73,16 +73,17 @@ bool Tunnel::pump(Side& from, Side& to) {
   for (int round = 0; round < kRounds; ++round) {
     if (!flush(to)) give_up_writing(from, to);
     if (!to.pending.empty()) return true;
-    if (from.has_ended) {
+    ssize_t n = 0;
+    if (!from.has_ended) n = ::read(from.fd.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return would_block();
+    // At once, not in the next round, which may never come: nothing is waited for any more.
+    if (n == 0) {
+      from.has_ended = true;
       if (!to.is_shut) ::shutdown(to.fd.get(), SHUT_WR);
       to.is_shut = true;
       return true;
     }
-    const ssize_t n = ::read(from.fd.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return would_block();
-    from.has_ended = n == 0;
-    if (n == 0) continue;
     const std::string_view bytes(buffer.data(), static_cast<std::size_t>(n));
     const ssize_t sent = send_some(to.fd.get(), bytes);
     if (sent < 0 && !would_block()) {
