@@ -302,9 +302,8 @@ void Child::mount_step(int root, std::size_t index) const noexcept {
   }
 }
 
-// Everything the supervisor had open, sockets of the host's network among it, but our ends of the
-// two channels and what becomes the command's standard input, output and error.
-// Closes every descriptor from `first` on but those in `kept`, where -1 stands for none.
+// Closes every descriptor from `first` on but those in `kept`, where -1 stands for none: whatever
+// the supervisor had open, sockets of the host's network among it.
 bool close_all_but(std::array<int, 5> kept, unsigned first) noexcept {
   std::sort(kept.begin(), kept.end());
   for (const int fd : kept) {

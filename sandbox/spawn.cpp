@@ -184,9 +184,15 @@ class Supervision {
       if (auto relayed = terminal_->start(loop_, admitted); !relayed) return relayed;
     }
     if (options_.at_rest) {
-      if (auto watched = quiet_watch_.start(loop_, options_.at_rest); !watched) return watched;
+      // Once the run has ended nobody is at rest, though services may turn the loop a little more.
+      const auto at_rest = [this] {
+        if (!ended_) options_.at_rest();
+      };
+      if (auto watched = quiet_watch_.start(loop_, at_rest); !watched) return watched;
     }
-    return limit_watch_.start(loop_, [this](PassedLimit limit) { end_for(std::move(limit)); });
+    return limit_watch_.start(loop_, [this](PassedLimit limit) {
+      if (!ended_) end_for(std::move(limit));
+    });
   }
 
   bool let_go() const { return order({Order::Kind::kGo}); }
