@@ -149,9 +149,13 @@ class Pinner {
   }
 
   // Arguments that may be left out are left out from the end, one by one: 0 and 2 without 1 cannot
-  // be said.
+  // be said; nor can a flag `no-x` besides the boolean `x`.
   [[nodiscard]] bool is_one_rule() const {
-    return *counts_.rbegin() - *counts_.begin() + 1 == counts_.size();
+    const auto negates = [&](const PinnedFlag& flag) {
+      return flag.name.starts_with("no-") && switches_.contains(flag.name.substr(3));
+    };
+    return *counts_.rbegin() - *counts_.begin() + 1 == counts_.size() &&
+           std::none_of(flags_.begin(), flags_.end(), negates);
   }
 
   [[nodiscard]] std::string flags() const {

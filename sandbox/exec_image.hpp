@@ -65,7 +65,7 @@ class RootView {
   // Of the process `pid` as it is now.
   static std::optional<RootView> of(pid_t pid);
 
-  // Follows symbolic links, but none of /proc's: those depend on who asks.
+  // Follows symbolic links, but none of /proc's: those depend on who asks. errno tells why not.
   [[nodiscard]] std::optional<FoundFile> find(const std::string& path) const;
 
  private:
@@ -86,7 +86,8 @@ struct Shebang {
 };
 [[nodiscard]] std::optional<Shebang> shebang_of(const FoundFile& file);
 
-// Whether two regular files hold the same bytes.
+// Whether two regular files hold the same bytes, as far as can be told: of the same size, and not
+// read to differ.
 [[nodiscard]] bool same_content(const FoundFile& a, const FoundFile& b);
 
 }  // namespace mixguard::sandbox

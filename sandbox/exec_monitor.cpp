@@ -304,6 +304,7 @@ ExecVerdict ExecMonitor::judge(pid_t pid, const Image& image) {
     attempt.is_known = false;
     files = std::move(script->files);
   }
+  if (files.unsure) return {false, "it could not be compared with the files of the rules", "", {}};
   attempt.same = std::move(files.same);
   attempt.copies = std::move(files.copies);
   return rules_.judge(attempt);
@@ -358,7 +359,10 @@ ExecMonitor::Files ExecMonitor::files_of(const FoundFile& file) const {
   Files files;
   for (const std::string& path : rules_.paths) {
     const auto named = view_->find(path);
-    if (!named) continue;
+    if (!named) {
+      files.unsure |= errno != ENOENT && errno != ENOTDIR && errno != EACCES && errno != ELOOP;
+      continue;
+    }
     if (named->identity == file.identity) {
       files.same.push_back(path);
     } else if (same_content(*named, file)) {

@@ -70,6 +70,7 @@ class ExecMonitor {
   struct Files {  // of ExecRules, those that a file is
     std::vector<std::string> same;
     std::vector<std::string> copies;
+    bool unsure = false;  // for want of descriptors or memory
     [[nodiscard]] bool any() const { return !same.empty() || !copies.empty(); }
   };
   struct Script {

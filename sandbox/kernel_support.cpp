@@ -82,10 +82,24 @@ int try_in_child(int (*probe)(void*), int flags, void* argument, bool& passed) {
   return error;
 }
 
+constexpr const char* kNoOpenat2 =
+    "openat2(2), which finds files safely in a tree, is not to be had";
+
+bool has_openat2() {
+  const UniqueFd root(sys::openat2(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0, RESOLVE_NO_SYMLINKS));
+  return static_cast<bool>(root);
+}
+
 void probe_namespaces(KernelSupport& support) {
   int mount_error = 0;
   const int clone_error = try_in_child(try_mounting, CLONE_NEWUSER | CLONE_NEWNS, &mount_error,
                                        support.user_namespaces);
+  if (support.user_namespaces && !has_openat2()) {
+    support.user_namespaces = false;
+    support.user_namespaces_why = kNoOpenat2;
+    support.user_namespaces_remedy = "Linux 5.6 or newer, or a container that allows openat2(2)";
+    return;
+  }
   if (support.user_namespaces) return;
   clone_error == 0 ? explain_refusal(support, "mounting inside a user namespace", mount_error)
                    : explain_refusal(support, "making a user namespace", clone_error);
@@ -108,7 +122,11 @@ int try_exec_events(void* why) {
 
 void probe_exec_events(KernelSupport& support) {
   const char* why = "no process can be made";
-  try_in_child(try_exec_events, 0, &why, support.exec_events);
+  if (has_openat2()) {
+    try_in_child(try_exec_events, 0, &why, support.exec_events);
+  } else {
+    why = kNoOpenat2;
+  }
   if (!support.exec_events) support.exec_events_why = why;
 }
 

@@ -274,7 +274,7 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   }
 
   SeccompOptions options;
-  options.udp = plan.namespaces;
+  options.namespaces = plan.namespaces;
   options.unix_stream = network.unix_sockets;
   plan.seccomp = seccomp_filter(options);
 

@@ -14,7 +14,9 @@
 namespace mixguard::sandbox {
 
 struct SeccompOptions {
-  bool udp = true;  // socket(AF_INET, SOCK_DGRAM): off where no network namespace stands behind it
+  // Off where none stand behind it: then no UDP, no System V IPC, and no limits and priorities of
+  // other processes either.
+  bool namespaces = true;
   // socket(AF_UNIX, SOCK_STREAM): for a run with a relayed unix socket, in a view of its own. Every
   // socket file that the view shows of the host can then be connected to; an overlay shows none.
   bool unix_stream = false;

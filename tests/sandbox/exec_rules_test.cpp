@@ -3,6 +3,7 @@
 // written, and every attack works without the rules.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -144,12 +145,14 @@ TEST_CASE("exec_argv_race: words that change while they are looked at never pass
   ExecBox box(only_safe);
   if (!can_confine(box)) return;
   REQUIRE(count(box.written_without_rules({"race_word", "2000", kTool, "lib/out"}), "evil") > 0);
-  const Probe probe = box.run({"race_word", "20000", kTool, "lib/out"});
+  // All of them once as root and once as a user; a tenth where features are hidden besides.
+  const bool whole = std::getenv("MIXGUARD_HIDDEN") == nullptr;
+  const Probe probe = box.run({"race_word", whole ? "20000" : "2000", kTool, "lib/out"});
   const std::string written = box.written();
   INFO(probe.output << probe.outcome.exec.started << " started, " << probe.outcome.exec.refused
                     << " refused");
   verdict("words", count(written, "evil") != 0);
-  CHECK(count(written, "safe") > 1000);
+  CHECK(count(written, "safe") > 100);
   CHECK(count(written, "safe") == probe.outcome.exec.started);
   const auto& refusals = probe.outcome.exec.refusals;
   CHECK(std::any_of(refusals.begin(), refusals.end(), [](const auto& r) { return r.killed; }));
