@@ -155,10 +155,10 @@ void read_do(const Words& words, std::size_t from, int depth, MixCommand& comman
     if (command.refusal) return;
     if (part.empty()) {
       command.refusal = Refusal{Reason::kArg, "a part of `mix do` is empty", ""};
-    } else if (part.back().ends_with(',')) {
+    } else if (part.back().ends_with(',') || part.back() == "+") {
       command.refusal = Refusal{Reason::kArg,
                                 quoted(part.back()) +
-                                    " of a part of `mix do` ends in a comma, "
+                                    " of a part of `mix do` ends in a comma or is a plus, "
                                     "which would end the part again where it is spelled out",
                                 "run the task by itself"};
     } else if (command.calls.size() == kMostParts) {

@@ -72,7 +72,7 @@ TEST_CASE("net_tcp_loopback: no TCP port of the host is reachable", "[escape]") 
   if (!can_confine(box)) return;
   const Listener tcp = Listener::internet(SOCK_STREAM);
   for (const std::string& host : own_addresses())
-    attack(box, {host, {"tcp_connect", host, tcp.port}, reaches(tcp)});
+    attack(box, {"at_" + host, {"tcp_connect", host, tcp.port}, reaches(tcp)});
   const Arguments multipath{"multipath_connect", "127.0.0.1", tcp.port};
   if (reaches(tcp)(box.bare(multipath))) attack(box, {"multipath", multipath, reaches(tcp)});
 }
