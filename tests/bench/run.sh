@@ -33,6 +33,23 @@ TOML
     printf '[[task]]\nid = "rule%d"\nname = "shop.task%d"\nenv = ["dev"]\ndecision = "allow"\nflags = { step = { type = "int", min = 1, max = 20 }, only = { type = "string", match = "[a-z_]{1,20}", max_len = 20 } }\n' "$i" "$i"
   done
 } >"$work/rules.toml"
+# The same programs started from inside: judged by a rule, not judged, under bubblewrap.
+cat >"$work/spawn.toml" <<'TOML'
+version = 1
+[[exec]]
+id       = "perl"
+path     = "/usr/bin/perl"
+as       = ["command"]
+argv     = ["/usr/bin/perl", "@any..."]
+decision = "allow"
+[[exec]]
+id       = "no-push"
+path     = "/usr/bin/git"
+argv     = ["git", "push", "@any..."]
+decision = "deny"
+TOML
+{ cat "$work/spawn.toml"; printf '[safeguards]\nexec_rules = "off"\n'; } >"$work/unjudged.toml"
+spawn=(/usr/bin/perl -e 'system("/bin/true") for 1..300')
 bwrap_view=(--ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64
   --dev /dev --proc /proc --tmpfs /tmp --bind "$PWD" "$PWD" --unshare-all --die-with-parent --new-session --cap-drop ALL
   --clearenv --setenv PATH /usr/bin:/bin --chdir "$PWD")
@@ -50,6 +67,10 @@ bare_true() { /bin/true; }
 guard_true() { "$mixguard" -q --policy "$work/true.toml" /bin/true; }
 bwrap_true() { bwrap "${bwrap_view[@]}" /bin/true; }
 firejail_true() { firejail --quiet --noprofile --net=none --private-tmp --caps.drop=all --seccomp /bin/true; }
+bare_spawn() { "${spawn[@]}"; }
+judged_spawn() { "$mixguard" -q --policy "$work/spawn.toml" "${spawn[@]}"; }
+unjudged_spawn() { "$mixguard" -q --policy "$work/unjudged.toml" "${spawn[@]}"; }
+bwrap_spawn() { bwrap "${bwrap_view[@]}" "${spawn[@]}"; }
 bare_check() { /bin/true; }
 guard_check() { "$mixguard" check --policy "$work/rules.toml" -- mix test; }
 sudo_check() { sudo -n -l /bin/true; }
@@ -68,6 +89,7 @@ compare() {
   done
 }
 ms() { awk -v us="$(median "$work/$1.us")" 'BEGIN {printf "%.1f", us / 1000}'; }
+each() { awk -v us="$(median "$work/$1.us")" 'BEGIN {printf "%.2f", us / 300000}'; }
 ratio() { awk -v a="$(median "$work/$1.us")" -v b="$(median "$work/$2.us")" 'BEGIN {printf "%.2f", a / b}'; }
 # decided RULES FIELD: of decide_bench, nanoseconds as microseconds.
 decided() { awk -v rules="$1" -v field="$2" '$1 == rules {printf "%.1f", $field / 1000}' "$work/decide"; }
@@ -79,6 +101,8 @@ echo "check, $((rounds * 3)) rounds"
 compare $((rounds * 3)) bare_check guard_check sudo_check
 echo "the decision in process"
 "$root/build/release/tests/decide_bench" >"$work/decide"
+echo "300 programs started inside, $rounds rounds"
+compare "$rounds" bare_spawn judged_spawn unjudged_spawn bwrap_spawn
 echo "mix compile with nothing to do, $rounds rounds"
 compare "$rounds" bare_compile guard_compile
 echo "mix test, $rounds rounds"
@@ -97,6 +121,16 @@ Made by \`tests/bench/run.sh\`; medians of whole processes, run in turn in one s
 | mixguard: decision, overlay transaction, namespaces, Landlock, seccomp, synced record | $(ms guard_true) ms | $(added guard_true bare_true) ms | 1.00 |
 | bubblewrap $(bwrap --version | cut -d' ' -f2), all namespaces, no seccomp, no Landlock, no record | $(ms bwrap_true) ms | $(added bwrap_true bare_true) ms | $(ratio bwrap_true guard_true) |
 | firejail $(firejail --version | sed -n 's/.*version //p' | head -n 1), no profile, no network, caps, seccomp | $(ms firejail_true) ms | $(added firejail_true bare_true) ms | $(ratio firejail_true guard_true) |
+
+## A program started inside
+\`perl -e 'system("/bin/true") for 1..300'\`: the whole run by 300.
+
+| started under | each | added to unjudged |
+|---|---|---|
+| nothing | $(each bare_spawn) ms | |
+| mixguard, \`exec_rules = "off"\` | $(each unjudged_spawn) ms | |
+| mixguard, each exec judged twice | $(each judged_spawn) ms | $(awk -v a="$(median "$work/judged_spawn.us")" -v b="$(median "$work/unjudged_spawn.us")" 'BEGIN {printf "%.2f", (a - b) / 300000}') ms |
+| bubblewrap, nothing judged | $(each bwrap_spawn) ms | |
 
 ## Mix in \`examples/ledger\`
 | command | bare | guarded | ratio |
