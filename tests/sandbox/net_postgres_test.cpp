@@ -79,7 +79,12 @@ class Cluster {
       return run({programs + "/postgres", "-D", data(), "-p", port_, "-k", directory_, "-c",
                   "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "shared_buffers=1MB"});
     });
-    REQUIRE(eventually([&] { return Box::exists(socket()); }));
+    // The socket is there before the server lets anybody in.
+    REQUIRE(eventually([&] {
+      return Meanwhile([&] {
+               return run({programs + "/pg_isready", "-q", "-h", directory_, "-p", port_});
+             }).wait() == 0;
+    }));
   }
   // Killed, it would leave its shared memory behind.
   ~Cluster() { server_->stop(SIGQUIT); }
