@@ -87,7 +87,7 @@ constexpr const char* kNoOpenat2 =
 
 bool has_openat2() {
   const UniqueFd root(sys::openat2(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0, RESOLVE_NO_SYMLINKS));
-  return static_cast<bool>(root);
+  return root || (errno != ENOSYS && errno != EPERM);
 }
 
 void probe_namespaces(KernelSupport& support) {
