@@ -140,7 +140,6 @@ class Supervision {
               OutputRelay* output, PrivateTerminal* terminal, const SpawnOptions& options)
       : loop_(loop),
         channels_(std::move(channels)),
-        pid_(pid),
         pidfd_(std::move(pidfd)),
         signals_(std::move(signals)),
         output_(output),
@@ -317,10 +316,11 @@ class Supervision {
     loop_.unwatch(channels_.control.get());
     channels_.control.reset();
     // Whatever we may wait for: init's namespace does not end before those that were seized at an
-    // exec are reaped, and they are ours to reap.
-    for (;;) {
-      const pid_t ended = ::waitpid(-1, nullptr, __WALL);
-      if (ended == pid_ || (ended < 0 && errno != EINTR)) break;
+    // exec are reaped, and they are ours to reap. Init itself may have been waited for with them.
+    for (siginfo_t info{};
+         ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) == 0 &&
+         info.si_pid == 0;) {
+      static_cast<void>(::waitpid(-1, nullptr, __WALL));
     }
     finish_services();
   }
@@ -377,7 +377,6 @@ class Supervision {
 
   EventLoop& loop_;
   Channels channels_;
-  pid_t pid_;
   UniqueFd pidfd_;
   UniqueFd signals_;
   OutputRelay* output_;
