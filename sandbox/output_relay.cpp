@@ -49,8 +49,18 @@ Result<void> ByteRelay::start() {
   return loop_.watch(source_.get(), EPOLLIN, [this](auto) { pump(); });
 }
 
-void ByteRelay::finish() {
+void ByteRelay::pause() {
   if (waiting_for_ >= 0) loop_.unwatch(std::exchange(waiting_for_, -1));
+}
+
+void ByteRelay::resume() {
+  if (!source_ || waiting_for_ >= 0) return;
+  if (begin_ != end_) return pump();
+  wait_for(source_.get(), EPOLLIN);
+}
+
+void ByteRelay::finish() {
+  pause();
   source_.reset();
 }
 

@@ -36,6 +36,9 @@ class ByteRelay {
   ByteRelay& operator=(const ByteRelay&) = delete;
 
   Result<void> start();
+  // Reads nothing until it is resumed.
+  void pause();
+  void resume();
   // Passes on what is left, once nobody writes any more. Gives up on a reader that takes nothing
   // for `patience_ms`.
   void drain(int patience_ms);

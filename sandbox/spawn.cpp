@@ -306,7 +306,9 @@ class Supervision {
       }
       const bool from_terminal = info.ssi_code == SI_KERNEL;
       interrupted_by_ = signal;
-      if (!from_terminal || (signal != SIGINT && signal != SIGQUIT)) pass_on(signal);
+      const bool has_it_already =
+          from_terminal && terminal_ == nullptr && (signal == SIGINT || signal == SIGQUIT);
+      if (!has_it_already) pass_on(signal);
     }
   }
 

@@ -4,16 +4,20 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "sandbox/sys/syscall.hpp"
 
@@ -26,6 +30,10 @@ constexpr int kPatienceMs = 1000;
 Error from_errno(const std::string& action) {
   return Error{action + ": " + std::strerror(errno), errno};
 }
+
+// What the watcher is told.
+constexpr char kRaw = 'r';
+constexpr char kAsBefore = 'b';
 
 bool in_foreground() { return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp(); }
 
@@ -47,12 +55,13 @@ void set_from_anywhere(const termios& settings) {
   // Nothing else of the supervisor's may be kept open by us: others wait for its end.
   if (pipe != 3) ::dup2(pipe, 3);
   sys::close_range(4, ~0U, 0);
-  char byte = 0;
-  ssize_t n = 0;
-  while ((n = ::read(3, &byte, 1)) < 0 && errno == EINTR) {
+  char told = kAsBefore;
+  while (true) {
+    const ssize_t n = ::read(3, &told, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n == 0 && told == kRaw) ::tcsetattr(STDIN_FILENO, TCSANOW, &settings);
+    if (n <= 0) ::_exit(0);
   }
-  if (n == 0) ::tcsetattr(STDIN_FILENO, TCSANOW, &settings);
-  ::_exit(0);
 }
 
 }  // namespace
@@ -107,18 +116,29 @@ Result<void> PrivateTerminal::keep_watch() {
 PrivateTerminal::~PrivateTerminal() {
   put_back();
   if (watcher_ <= 0) return;
-  if (::write(watch_.get(), "x", 1) < 0) watch_.reset();
+  watch_.reset();
   while (::waitpid(watcher_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
 
-void PrivateTerminal::make_raw() const {
+// Our pipe holds more than we ever write, unless the watcher is gone.
+void PrivateTerminal::tell_watcher(char state) {
+  if (::write(watch_.get(), &state, 1) < 0) watch_.reset();
+}
+
+void PrivateTerminal::make_raw() {
   termios raw = settings_;
   ::cfmakeraw(&raw);
+  tell_watcher(kRaw);
+  raw_ = true;
   ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);  // in the background: stops us until we are not
 }
 
-void PrivateTerminal::put_back() const { set_from_anywhere(settings_); }
+void PrivateTerminal::put_back() {
+  if (!std::exchange(raw_, false)) return;  // somebody else's by now, as it may be
+  set_from_anywhere(settings_);
+  tell_watcher(kAsBefore);
+}
 
 Result<void> PrivateTerminal::start(EventLoop& loop, ByteRelay::Admit admit) {
   inner_.reset();
@@ -129,12 +149,14 @@ Result<void> PrivateTerminal::start(EventLoop& loop, ByteRelay::Admit admit) {
   input_ =
       std::make_unique<ByteRelay>(loop, std::move(keys), outer(), nullptr, ByteRelay::Sink::kOurs);
   output_ = std::make_unique<ByteRelay>(loop, std::move(screen), STDOUT_FILENO, std::move(admit));
+  loop_ = &loop;
   make_raw();
   if (auto started = input_->start(); !started) return started;
   return output_->start();
 }
 
 void PrivateTerminal::drain() {
+  stop_looking();
   if (output_) output_->drain(kPatienceMs);
   input_.reset();
   output_.reset();
@@ -146,6 +168,8 @@ void PrivateTerminal::follow_size() const {
 }
 
 void PrivateTerminal::stop_with_command() {
+  stop_looking();
+  if (input_) input_->pause();
   put_back();
   // To the whole group, as the terminal would: a script that started us stops, too.
   sigset_t stop, saved;
@@ -154,8 +178,36 @@ void PrivateTerminal::stop_with_command() {
   ::kill(0, SIGTSTP);
   ::sigprocmask(SIG_UNBLOCK, &stop, &saved);  // stops here
   ::sigprocmask(SIG_SETMASK, &saved, nullptr);
+  if (in_foreground()) return take_up();
+  await_foreground();
+}
+
+void PrivateTerminal::take_up() {
+  stop_looking();
   make_raw();
   follow_size();
+  if (input_) input_->resume();
+}
+
+// No event tells of it: a shell sends SIGCONT only to what it takes for stopped.
+void PrivateTerminal::await_foreground() {
+  look_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  constexpr timespec kInterval{0, 50'000'000};
+  const itimerspec repeated{kInterval, kInterval};
+  const auto look = [this](auto) {
+    std::uint64_t expirations = 0;
+    if (::read(look_.get(), &expirations, sizeof(expirations)) > 0 && in_foreground()) take_up();
+  };
+  // Without a timer: stopped until we are in the foreground.
+  if (!look_ || ::timerfd_settime(look_.get(), 0, &repeated, nullptr) != 0 ||
+      !loop_->watch(look_.get(), EPOLLIN, look)) {
+    take_up();
+  }
+}
+
+void PrivateTerminal::stop_looking() {
+  if (look_ && loop_ != nullptr) loop_->unwatch(look_.get());
+  look_.reset();
 }
 
 }  // namespace mixguard::sandbox

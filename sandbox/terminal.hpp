@@ -56,22 +56,32 @@ class PrivateTerminal {
 
   void follow_size() const;
   // The command was stopped from its keyboard: stops this process's group as the caller's terminal
-  // would have, with its settings put back, and returns when it is continued in the foreground. An
-  // orphaned group cannot be stopped; then it returns at once.
+  // would have, with its settings put back, and returns when it is continued. Continued in the
+  // background, the command goes on without a keyboard, and the terminal is taken up when the
+  // caller's shell gives it back: being stopped by it (SIGTTOU) would race with a shell that takes
+  // us for running. An orphaned group cannot be stopped; then it returns at once.
   void stop_with_command();
 
  private:
   PrivateTerminal() = default;
 
-  void make_raw() const;
-  void put_back() const;
+  void take_up();
+  void await_foreground();
+  void stop_looking();
+  void make_raw();
+  void put_back();
+  void tell_watcher(char state);
   Result<void> keep_watch();
 
   termios settings_{};
   UniqueFd outer_, inner_;
+  EventLoop* loop_ = nullptr;  // from start() on
   std::unique_ptr<ByteRelay> input_, output_;
-  UniqueFd watch_;      // a pipe to a process that puts the settings back when we are killed
-  pid_t watcher_ = -1;  // our child
+  UniqueFd look_;           // a timer, while we are in the background
+  SigpipeIgnored ignored_;  // the watcher may be gone
+  bool raw_ = false;        // by us
+  UniqueFd watch_;          // a pipe to a process that puts the settings back when we are killed
+  pid_t watcher_ = -1;      // our child
 };
 
 }  // namespace mixguard::sandbox
