@@ -49,7 +49,6 @@ class Session {
     if (auto trouble = open_store()) return *trouble;
     if (auto trouble = plan_sandbox()) return *trouble;
     if (auto trouble = remember_state()) return *trouble;
-    if (auto trouble = record_start()) return *trouble;
     const int code = run_confined();
     return conclude(code);
   }
@@ -253,14 +252,12 @@ class Session {
     return std::nullopt;
   }
 
-  Trouble record_start() {
-    if (auto appended =
-            log_->append("begun", begun_record(judgement_, layers_, run_id_, options_.ticket));
-        !appended) {
-      static_cast<void>(remembrance_.discard());
-      return internal(appended.error());
-    }
-    return std::nullopt;
+  Result<void> record_start() {
+    auto appended =
+        log_->append("begun", begun_record(judgement_, layers_, run_id_, options_.ticket));
+    if (!appended) return propagate(appended);
+    recorded_ = true;
+    return {};
   }
 
   sandbox::Command command() {
@@ -292,6 +289,8 @@ class Session {
       command.environment.push_back("HOME=" + *home);
     command.cwd = judgement_.project.found() ? judgement_.project.cwd : "/";
     command.exec = exec_rules(judgement_, command.environment);
+    // Durable before the first byte of the command; building the sandbox takes as long.
+    command.before_start = [this] { return record_start(); };
     // What earlier runs left to delete; only while nobody else can be at it.
     command.meanwhile = [this](const std::function<bool()>& over) {
       if (lock_) static_cast<void>(store_.empty_trash(over));
@@ -379,6 +378,8 @@ class Session {
     // Few and empty directories can wait for the next run; what a command wrote may be large.
     if (!remembrance_.result().changes.changes.empty() && lock_)
       static_cast<void>(store_.empty_trash(within(kTrashTime)));
+    // Where even the sandbox's plan failed, the attempt is recorded here.
+    if (!recorded_ && !record_start()) return code;
     const Json record = ended_record(run_id_, outcome_, remembrance_.result(), code);
     if (auto appended = log_->append("ended", record); !appended) {
       console_.error(appended.error().message);
@@ -421,6 +422,7 @@ class Session {
   sandbox::KernelSupport kernel_;
   std::vector<sandbox::LayerReport> layers_;
   std::string run_id_;
+  bool recorded_ = false;  // that it begins
   sandbox::Workspace workspace_;
   Remembrance remembrance_;
   std::optional<Outcome> outcome_;

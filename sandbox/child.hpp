@@ -148,8 +148,9 @@ struct ChildPlan {
 
 // What the supervisor tells init over the control socket, one message each.
 struct Order {
-  enum class Kind : std::uint8_t { kGo = 1, kSignal = 2, kConnect = 3 };
-  Kind kind = Kind::kGo;
+  // kBuild: the id maps are written, the sandbox can be built. kStart: the command can be started.
+  enum class Kind : std::uint8_t { kBuild = 1, kStart = 2, kSignal = 3, kConnect = 4 };
+  Kind kind = Kind::kBuild;
   std::uint8_t signal = 0;  // kSignal: for the command; SIGCONT for its whole group
   std::uint16_t port = 0;   // kConnect: of 127.0.0.1 inside; answered by a Handover
   std::uint32_t id = 0;     // kConnect: comes back in the Handover
@@ -172,6 +173,7 @@ struct Report {
   std::int32_t stage = 0;   // kFailed
   std::int32_t error = 0;   // kFailed: errno
   std::int32_t status = 0;  // kEnded: wait status of the command
+  std::int32_t alone = 0;   // kEnded: no process of the namespace but init was left
   std::int64_t cpu_us = 0;  // kEnded: user and system time of everything that ended inside
   std::int64_t max_rss_kib = 0;
 };

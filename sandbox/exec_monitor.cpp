@@ -86,7 +86,10 @@ Result<void> ExecMonitor::serve(UniqueFd listener) {
   listener_ = std::move(listener);
   auto watched = loop_.watch(children_.get(), EPOLLIN, [this](auto) { on_children(); });
   if (!watched) return watched;
-  return loop_.watch(listener_.get(), EPOLLIN, [this](auto) { on_notification(); });
+  return loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t events) {
+    // It hangs up for good when nobody under the filter is left.
+    (events & EPOLLIN) != 0 ? on_notification() : loop_.unwatch(listener_.get());
+  });
 }
 
 // ---- the first look
@@ -94,7 +97,7 @@ Result<void> ExecMonitor::serve(UniqueFd listener) {
 void ExecMonitor::on_notification() {
   seccomp_notif notification{};
   if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &notification) != 0) {
-    // ENOENT: the caller is dead. Nobody under the filter is left when it hangs up.
+    // ENOENT: the caller is dead.
     if (errno != ENOENT && errno != EINTR) loop_.unwatch(listener_.get());
     return;
   }

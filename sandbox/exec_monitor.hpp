@@ -52,6 +52,8 @@ class ExecMonitor {
   Result<void> serve(UniqueFd listener);
 
   [[nodiscard]] const ExecReport& report() const { return report_; }
+  // Whether no thread is seized, which would be ours to reap.
+  [[nodiscard]] bool is_idle() const { return in_flight_.empty(); }
 
  private:
   struct Call {  // one system call that waits for an answer

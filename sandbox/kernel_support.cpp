@@ -23,12 +23,43 @@
 namespace mixguard::sandbox {
 namespace {
 
-// Exits 0 when it may change its mounts: Ubuntu's AppArmor lets a user namespace be made and then
-// grants nothing in it.
-int try_mounting(void* error) {
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) return 0;
-  *static_cast<int*>(error) = errno;
-  return 1;
+// What a process of its own finds out, and leaves in the memory that it shares with us.
+struct Findings {
+  bool mounts = false;  // only in namespaces of its own
+  int mount_error = 0;
+  bool exec_events = false;
+  const char* no_exec_events = "no process can be made";
+};
+
+// Ubuntu's AppArmor lets a user namespace be made and then grants nothing in it.
+void try_mounting(Findings& findings) {
+  findings.mounts = ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  findings.mount_error = errno;
+}
+
+// A process can have one listener above it and one tracer: inside another sandbox, or under strace,
+// they are taken.
+void try_exec_events(Findings& findings) {
+  findings.no_exec_events = "this process cannot be traced (ptrace(2))";
+  if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return;
+  findings.no_exec_events =
+      "no seccomp listener can be had (another sandbox has it, or Linux is older than 5.5)";
+  sock_filter allow BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  const sock_fprog program{1, &allow};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return;
+  findings.exec_events = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                   SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) >= 0;
+}
+
+int try_all(void* findings) {
+  try_mounting(*static_cast<Findings*>(findings));
+  try_exec_events(*static_cast<Findings*>(findings));
+  return 0;
+}
+
+int try_without_namespaces(void* findings) {
+  try_exec_events(*static_cast<Findings*>(findings));
+  return 0;
 }
 
 std::string read_small(const char* path) {
@@ -57,9 +88,8 @@ void explain_refusal(KernelSupport& support, const char* step, int error) {
 }
 
 // Runs `probe` in a process that shares our memory and stops us until it is gone (CLONE_VM |
-// CLONE_VFORK): no page is copied. Returns the errno of a clone that failed; `passed` tells whether
-// the probe returned 0.
-int try_in_child(int (*probe)(void*), int flags, void* argument, bool& passed) {
+// CLONE_VFORK): no page is copied. Returns the errno of a clone that failed, or 0.
+int try_in_child(int (*probe)(void*), int flags, Findings& findings) {
   sigset_t all, saved;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &saved);
@@ -69,14 +99,10 @@ int try_in_child(int (*probe)(void*), int flags, void* argument, bool& passed) {
 
   alignas(16) std::array<char, 16384> stack;
   const int pid = ::clone(probe, stack.data() + stack.size(),
-                          CLONE_VM | CLONE_VFORK | flags | SIGCHLD, argument);
+                          CLONE_VM | CLONE_VFORK | flags | SIGCHLD, &findings);
   const int error = pid < 0 ? errno : 0;
-  int status = 0;
-  if (pid > 0) {
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
+  while (pid > 0 && ::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
-  passed = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
   ::sigaction(SIGCHLD, &saved_child, nullptr);
   ::sigprocmask(SIG_SETMASK, &saved, nullptr);
   return error;
@@ -90,44 +116,23 @@ bool has_openat2() {
   return root || (errno != ENOSYS && errno != EPERM);
 }
 
-void probe_namespaces(KernelSupport& support) {
-  int mount_error = 0;
-  const int clone_error = try_in_child(try_mounting, CLONE_NEWUSER | CLONE_NEWNS, &mount_error,
-                                       support.user_namespaces);
-  if (support.user_namespaces && !has_openat2()) {
-    support.user_namespaces = false;
-    support.user_namespaces_why = kNoOpenat2;
+// One child for both: a user namespace costs more than anything else here.
+void probe_in_children(KernelSupport& support) {
+  Findings findings;
+  const int clone_error = try_in_child(try_all, CLONE_NEWUSER | CLONE_NEWNS, findings);
+  if (clone_error != 0) try_in_child(try_without_namespaces, 0, findings);
+  if (!has_openat2()) {
+    support.user_namespaces_why = support.exec_events_why = kNoOpenat2;
     support.user_namespaces_remedy = "Linux 5.6 or newer, or a container that allows openat2(2)";
     return;
   }
+  support.exec_events = findings.exec_events;
+  if (!support.exec_events) support.exec_events_why = findings.no_exec_events;
+  support.user_namespaces = findings.mounts;
   if (support.user_namespaces) return;
-  clone_error == 0 ? explain_refusal(support, "mounting inside a user namespace", mount_error)
-                   : explain_refusal(support, "making a user namespace", clone_error);
-}
-
-// A process can have one listener above it and one tracer: inside another sandbox, or under strace,
-// they are taken.
-int try_exec_events(void* why) {
-  auto& text = *static_cast<const char**>(why);
-  text = "this process cannot be traced (ptrace(2))";
-  if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return 1;
-  text = "no seccomp listener can be had (another sandbox has it, or Linux is older than 5.5)";
-  sock_filter allow BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-  const sock_fprog program{1, &allow};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 1;
-  const long listener =
-      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-  return listener >= 0 ? 0 : 1;
-}
-
-void probe_exec_events(KernelSupport& support) {
-  const char* why = "no process can be made";
-  if (has_openat2()) {
-    try_in_child(try_exec_events, 0, &why, support.exec_events);
-  } else {
-    why = kNoOpenat2;
-  }
-  if (!support.exec_events) support.exec_events_why = why;
+  clone_error == 0
+      ? explain_refusal(support, "mounting inside a user namespace", findings.mount_error)
+      : explain_refusal(support, "making a user namespace", clone_error);
 }
 
 void probe_landlock(KernelSupport& support) {
@@ -146,12 +151,11 @@ void probe_landlock(KernelSupport& support) {
 
 KernelSupport probe_kernel() {
   KernelSupport support;
-  probe_namespaces(support);
+  probe_in_children(support);
   probe_landlock(support);
   // EFAULT for a null program means that filters exist (seccomp(2), "Return value").
   support.seccomp =
       ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, nullptr, 0, 0) != 0 && errno == EFAULT;
-  probe_exec_events(support);
   support.cgroup = find_cgroup_place();
   return support;
 }

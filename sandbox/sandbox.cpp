@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -238,6 +240,14 @@ bool has_private_view(const std::vector<LayerReport>& layers) {
   return active(layers, "user_namespaces");
 }
 
+void Remains::wait() {
+  if (!init_) return;
+  siginfo_t info{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(init_.get()), &info, WEXITED) != 0 && errno == EINTR) {
+  }
+  init_.reset();
+}
+
 Result<Outcome> run(const policy::Confinement& confinement, const Command& command,
                     const Workspace& workspace, const std::vector<LayerReport>& layers,
                     const KernelSupport& kernel) {
@@ -304,6 +314,7 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   how.services = {&relay};
   how.wall = std::chrono::milliseconds(confinement.limits.wall_ms);
   how.grace = kGrace;
+  how.before_start = command.before_start;
   how.meanwhile = command.meanwhile;
   how.own_terminal = command.own_terminal && PrivateTerminal::is_called_for();
   how.at_rest = command.at_rest;

@@ -18,6 +18,7 @@
 #include "sandbox/exec_rules.hpp"
 #include "sandbox/kernel_support.hpp"
 #include "sandbox/network_report.hpp"
+#include "sandbox/sys/unique_fd.hpp"
 
 namespace mixguard::sandbox {
 
@@ -26,6 +27,9 @@ struct Command {
   std::vector<std::string> argv;         // argv[0] included
   std::vector<std::string> environment;  // "NAME=value"; nothing else is inherited
   std::string cwd;                       // absolute, as seen inside
+  // Called while the sandbox is being built; the command is not started before it returns, and not
+  // at all when it fails, which is then the error of run(). May be empty.
+  std::function<Result<void>()> before_start;
   // Work of the caller's own to do while the command runs. It has to call over() every few
   // milliseconds, which serves the command, and to stop soon after that is true. May be empty.
   std::function<void(const std::function<bool()>& over)> meanwhile;
@@ -57,7 +61,8 @@ struct Symlink {
 struct Workspace {
   std::string project;  // absolute real path, the same inside and outside; empty: none
   int project_fd = -1;  // pins the project's inode against a swap of its path; owned by the caller
-  std::string upper, work;  // transaction: overlay directories on the project's file system
+  // Transaction: overlay directories on the project's file system, `work` a new one for each run.
+  std::string upper, work;
   std::vector<std::string>
       live_writable;  // live: absolute paths below the project that are written through
   std::vector<std::string> masked_directories,
@@ -68,6 +73,22 @@ struct Workspace {
   std::vector<std::string> readable;  // reduced mode: what of the project may be read, absolute
   std::string scratch;  // reduced mode: a private directory on disk that serves as TMPDIR; owned by
                         // the caller
+};
+
+// What is left of a run when its last process is gone: the kernel still takes the namespaces apart,
+// which takes a millisecond that the caller can use. Waits at its end.
+class Remains {
+ public:
+  Remains() = default;
+  // `init`: pidfd of a child of ours that is exiting.
+  explicit Remains(UniqueFd init) : init_(std::move(init)) {}
+  Remains(Remains&&) = default;
+  Remains& operator=(Remains&&) = default;
+  ~Remains() { wait(); }
+  void wait();
+
+ private:
+  UniqueFd init_;
 };
 
 // How the run ended. The first of them that happens wins.
@@ -94,6 +115,7 @@ struct Outcome {
   std::uint64_t max_rss = 0;  // bytes, of the largest process
   ExecReport exec;
   NetworkReport network;
+  Remains remains;
 };
 
 // One layer of the sandbox in this run.
@@ -118,7 +140,8 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
 // other exception); no other descriptor is inherited. A terminal's settings are afterwards what
 // they were before. SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and (when a process sent them) SIGINT and
 // SIGQUIT are passed on to the command. When the caller dies, by SIGKILL too, everything started
-// dies. Must be called from a single-threaded process. On return no process of the run is left.
+// dies. Must be called from a single-threaded process. On return no process of the run is left but
+// an init that is exiting, for which `remains` waits.
 //
 // Fails only when the sandbox could not be built (the message names the stage); then nothing of the
 // command ran.

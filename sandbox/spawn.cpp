@@ -16,6 +16,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "sandbox/event_loop.hpp"
 #include "sandbox/exec_monitor.hpp"
@@ -195,7 +196,9 @@ class Supervision {
     });
   }
 
-  bool let_go() const { return order({Order::Kind::kGo}); }
+  bool let_build() const { return order({Order::Kind::kBuild}); }
+  // A child that could not build its sandbox has hung up, and its report says why.
+  void let_start() const { static_cast<void>(order({Order::Kind::kStart})); }
 
   // Serves what is due; true when the run is over and whoever holds the supervisor up must let go.
   bool over() {
@@ -208,7 +211,9 @@ class Supervision {
     end();
     if (output_ != nullptr) output_->drain();
     if (terminal_ != nullptr) terminal_->drain();
-    return outcome(report_);
+    Result<Outcome> ended = outcome(report_);
+    if (ended) ended->remains = Remains(std::move(pidfd_));
+    return ended;
   }
 
  private:
@@ -312,11 +317,12 @@ class Supervision {
     }
   }
 
-  // After this no process of the run is left: init is gone, and with it everything below it.
+  // After this no process of the run is left but init, if that.
   void end() {
     loop_.unwatch(channels_.report.get());
     loop_.unwatch(channels_.control.get());
     channels_.control.reset();
+    if (nobody_is_left()) return finish_services();
     // Whatever we may wait for: init's namespace does not end before those that were seized at an
     // exec are reaped, and they are ours to reap. Init itself may have been waited for with them.
     for (siginfo_t info{};
@@ -324,7 +330,13 @@ class Supervision {
          info.si_pid == 0;) {
       static_cast<void>(::waitpid(-1, nullptr, __WALL));
     }
+    pidfd_.reset();
     finish_services();
+  }
+  // A cgroup cannot be removed before init has left it.
+  [[nodiscard]] bool nobody_is_left() const {
+    return report_ && report_->alone != 0 && options_.cgroup == nullptr &&
+           (!monitor_ || monitor_->is_idle());
   }
   void finish_services() {
     for (Service* service : options_.services) service->finish();
@@ -351,7 +363,7 @@ class Supervision {
       outcome.kind = Outcome::Kind::kTimedOut;
       return outcome;
     }
-    if (report->kind == Report::Kind::kFailed) return failed(*report, outcome);
+    if (report->kind == Report::Kind::kFailed) return failed(*report, std::move(outcome));
     outcome.cpu = std::chrono::milliseconds(report->cpu_us / 1000);
     outcome.max_rss = static_cast<std::uint64_t>(report->max_rss_kib) * 1024;
     if (WIFSIGNALED(report->status)) {
@@ -452,7 +464,11 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
       return fail("sandbox step id_maps: " + mapped.error().message, mapped.error().code);
     }
   }
-  if (!supervision.let_go()) return tl::unexpected(from_errno("sandbox step handshake"));
+  if (!supervision.let_build()) return tl::unexpected(from_errno("sandbox step handshake"));
+  if (options.before_start) {
+    if (auto ready = options.before_start(); !ready) return propagate(ready);
+  }
+  supervision.let_start();
   if (options.meanwhile) options.meanwhile([&] { return supervision.over(); });
   return supervision.wait();
 }

@@ -19,6 +19,7 @@ namespace mixguard::sandbox {
 struct SpawnOptions {
   std::chrono::milliseconds wall{0};   // 0: no limit
   std::chrono::milliseconds grace{0};  // between SIGTERM and the end, after the wall-clock limit
+  std::function<Result<void>()> before_start;                        // as in Command
   std::function<void(const std::function<bool()>& over)> meanwhile;  // as in Command
   const ExecRules* exec_rules = nullptr;                             // for `plan.exec_filter`
   std::function<void()> at_rest;                                     // as in Command

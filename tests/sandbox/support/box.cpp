@@ -132,9 +132,16 @@ Box::Box() : kernel(known_kernel()) {
 Box::~Box() {
   ::close(workspace.project_fd);
   std::error_code ignored;
-  // overlayfs leaves a directory without rights in its work directory.
-  std::filesystem::permissions(path("run/work/work"), std::filesystem::perms::owner_all, ignored);
+  clear_work_directory();
   std::filesystem::remove_all(root_, ignored);
+}
+
+void Box::clear_work_directory() const {
+  std::error_code ignored;
+  // overlayfs leaves a directory without rights in there.
+  std::filesystem::permissions(path("run/work/work"), std::filesystem::perms::owner_all, ignored);
+  std::filesystem::remove_all(path("run/work"), ignored);
+  std::filesystem::create_directory(path("run/work"), ignored);
 }
 
 void Box::go_live() {
@@ -157,13 +164,25 @@ Probe Box::confined(const std::string& program, const Arguments& arguments,
     result.error = layers.error().message;
     return result;
   }
-  sandbox::Command command{program, {program}, environment, cwd, meanwhile, exec};
+  sandbox::Command command;
+  command.program = program;
+  command.argv = {program};
+  command.environment = environment;
+  command.cwd = cwd;
+  command.meanwhile = meanwhile;
+  command.exec = exec;
   command.own_terminal = own_terminal;
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   const auto confine = [&] {
+    // A run has a work directory of its own: no overlay is mounted on one that was used.
+    clear_work_directory();
     auto outcome = sandbox::run(confinement, command, workspace, *layers, kernel);
-    outcome ? static_cast<void>(result.outcome = *outcome)
-            : static_cast<void>(result.error = outcome.error().message);
+    if (!outcome) {
+      result.error = outcome.error().message;
+      return;
+    }
+    outcome->remains.wait();  // what is left is looked for
+    result.outcome = std::move(*outcome);
   };
   if (own_terminal) {
     confine();

@@ -77,6 +77,7 @@ class Box {
  private:
   Probe confined(const std::string& program, const Arguments& arguments,
                  const std::function<void(const std::function<bool()>&)>& meanwhile);
+  void clear_work_directory() const;
   std::string root_;
 };
 
