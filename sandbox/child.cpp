@@ -80,7 +80,7 @@ struct Child {
   void apply_landlock() const noexcept;
   void drop_capabilities() const noexcept;
   void reset_signals() const noexcept;
-  void install_exec_filter() const noexcept;
+  void install_monitor_filter() const noexcept;
 
   [[nodiscard]] int prepare_init() const noexcept;
   [[noreturn]] void init(pid_t command, int ended) const noexcept;
@@ -440,9 +440,9 @@ void Child::reset_signals() const noexcept {
 }
 
 // The last step before the exec, which is the first call that the filter stops.
-void Child::install_exec_filter() const noexcept {
-  const sock_fprog program{static_cast<unsigned short>(plan.exec_filter.size()),
-                           const_cast<sock_filter*>(plan.exec_filter.data())};
+void Child::install_monitor_filter() const noexcept {
+  const sock_fprog program{static_cast<unsigned short>(plan.monitor_filter.size()),
+                           const_cast<sock_filter*>(plan.monitor_filter.data())};
   const auto listener = static_cast<int>(
       ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
   check(listener >= 0, Stage::kExecFilter);
@@ -478,7 +478,7 @@ void Child::payload() const noexcept {
                              const_cast<sock_filter*>(plan.seccomp.data())};
     check(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0, Stage::kSeccomp);
   }
-  if (!plan.exec_filter.empty()) install_exec_filter();
+  if (!plan.monitor_filter.empty()) install_monitor_filter();
   ::execve(plan.program, plan.argv, plan.envp);
   fail(Stage::kExec);
 }

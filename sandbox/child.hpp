@@ -90,10 +90,11 @@ struct LandlockRule {
   bool optional = false;
 };
 
-// A socket that listens inside and is served by the supervisor.
+// A socket that listens (or is sent datagrams) inside and is served by the supervisor.
 struct ListenStep {
   sockaddr_storage address{};
   socklen_t size = 0;
+  bool datagrams = false;
   bool add_address = false;  // the loopback device has to be given the address first
   bool optional = false;     // passed over where this kernel has no such address (IPv6)
 };
@@ -132,7 +133,7 @@ struct ChildPlan {
   std::span<const std::uint64_t> landlock_connect_ports;
 
   std::span<const sock_filter> seccomp;
-  std::span<const sock_filter> exec_filter;  // whose listener the supervisor gets; empty: none
+  std::span<const sock_filter> monitor_filter;  // whose listener the supervisor gets; empty: none
 
   // Signals that stay ignored because the caller was started ignoring them (nohup, a shell's `&`).
   std::span<const int> keep_ignored;

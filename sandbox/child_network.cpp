@@ -112,7 +112,8 @@ bool add_loopback_address(const sockaddr_storage& address) noexcept {
 
 int make_listener(const ListenStep& step) noexcept {
   const int family = step.address.ss_family;
-  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = ::socket(
+      family, (step.datagrams ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
   const int on = 1;
   bool ready = true;
@@ -125,7 +126,7 @@ int make_listener(const ListenStep& step) noexcept {
         (!step.add_address || add_loopback_address(step.address));
   }
   if (ready && ::bind(fd, reinterpret_cast<const sockaddr*>(&step.address), step.size) == 0 &&
-      ::listen(fd, SOMAXCONN) == 0) {
+      (step.datagrams || ::listen(fd, SOMAXCONN) == 0)) {
     return fd;
   }
   const int error = errno;

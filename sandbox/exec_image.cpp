@@ -90,6 +90,12 @@ std::string FoundFile::canonical_path() const {
   return read_link("/proc/self/fd/" + std::to_string(fd.get())).value_or("");
 }
 
+bool read_memory(pid_t tid, std::uint64_t address, void* into, std::size_t size) {
+  const iovec local{into, size};
+  const iovec remote{reinterpret_cast<void*>(address), size};  // NOLINT: another process's
+  return ::process_vm_readv(tid, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(size);
+}
+
 std::optional<std::string> read_string(pid_t tid, std::uint64_t address, std::size_t limit) {
   std::string text;
   std::array<char, kPage> buffer{};

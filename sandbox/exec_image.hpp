@@ -35,8 +35,12 @@ struct FoundFile {
   [[nodiscard]] std::string canonical_path() const;
 };
 
+// `size` bytes at `address` of thread `tid`, all of them or nothing. Needs the right to trace
+// (process_vm_readv(2)), as what follows does.
+[[nodiscard]] bool read_memory(pid_t tid, std::uint64_t address, void* into, std::size_t size);
+
 // The string at `address` of thread `tid`, without its NUL; nothing when it is longer than `limit`
-// or cannot be read. Needs the right to trace (process_vm_readv(2)).
+// or cannot be read.
 [[nodiscard]] std::optional<std::string> read_string(pid_t tid, std::uint64_t address,
                                                      std::size_t limit);
 // The strings of a null-terminated array of pointers, `limit` bytes in all. A null address is an

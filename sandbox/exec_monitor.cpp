@@ -106,6 +106,7 @@ void ExecMonitor::on_notification() {
             notification.data.nr == SYS_execveat,
             {}};
   std::copy_n(notification.data.args, 5, call.arguments);
+  if (notification.data.nr == SYS_connect) return on_connection(call);
   if (command_ < 0) return start_command(call);
   on_call(call);
 }
@@ -114,14 +115,19 @@ void ExecMonitor::on_notification() {
 void ExecMonitor::start_command(const Call& call) {
   command_ = call.tid;
   view_ = RootView::of(call.tid);
-  seccomp_notif_resp response{};
-  response.id = call.id;
-  if (view_) {
-    response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-  } else {
-    response.error = -EACCES;
+  view_ ? let_pass(call) : answer(call, EACCES);
+}
+
+// connect(int, const sockaddr*, socklen_t)
+void ExecMonitor::on_connection(const Call& call) const {
+  Address destination;
+  const std::size_t size = std::min<std::size_t>(static_cast<std::uint32_t>(call.arguments[2]),
+                                                 sizeof(destination.storage));
+  if (read_memory(call.tid, call.arguments[1], &destination.storage, size)) {
+    destination.size = static_cast<socklen_t>(size);
+    on_connect_(destination);
   }
-  ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);
+  let_pass(call);
 }
 
 void ExecMonitor::on_call(const Call& call) {
@@ -151,16 +157,20 @@ void ExecMonitor::let_go(const Call& call, pid_t group) {
   }
   in_flight_[call.tid] = group;
   busy_groups_.insert(group);
-  seccomp_notif_resp response{};
-  response.id = call.id;
-  response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-  ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);
+  let_pass(call);
   // An exec that succeeds stops at its event first; one that fails has to be stopped to be let go.
   ::ptrace(PTRACE_INTERRUPT, call.tid, nullptr, nullptr);
 }
 
 bool ExecMonitor::is_waiting(const Call& call) const {
   return ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &call.id) == 0;
+}
+
+void ExecMonitor::let_pass(const Call& call) const {
+  seccomp_notif_resp response{};
+  response.id = call.id;
+  response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
 void ExecMonitor::answer(const Call& call, int error) const {

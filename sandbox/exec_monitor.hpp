@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -31,6 +32,7 @@
 #include <vector>
 
 #include "policy/result.hpp"
+#include "sandbox/address.hpp"
 #include "sandbox/event_loop.hpp"
 #include "sandbox/exec_image.hpp"
 #include "sandbox/exec_rules.hpp"
@@ -42,7 +44,12 @@ class ExecMonitor {
  public:
   // `rules` must outlive the monitor. `loop` is where it waits, for notifications and for SIGCHLD,
   // which has to be blocked.
-  ExecMonitor(const ExecRules& rules, EventLoop& loop) : rules_(rules), loop_(loop) {}
+  // Where the filter tells of connections, `on_connect` is told where each is about to go. They all
+  // go on: another thread may change the address after it was read, so that it says what was tried
+  // and decides nothing.
+  using OnConnect = std::function<void(const Address& destination)>;
+  ExecMonitor(const ExecRules& rules, EventLoop& loop, OnConnect on_connect)
+      : rules_(rules), loop_(loop), on_connect_(std::move(on_connect)) {}
   ~ExecMonitor();
   ExecMonitor(const ExecMonitor&) = delete;
   ExecMonitor& operator=(const ExecMonitor&) = delete;
@@ -84,6 +91,8 @@ class ExecMonitor {
   void on_notification();
   void start_command(const Call& call);
   void on_call(const Call& call);
+  void on_connection(const Call& call) const;
+  void let_pass(const Call& call) const;
   void let_go(const Call& call, pid_t group);
   [[nodiscard]] bool is_waiting(const Call& call) const;
   void answer(const Call& call, int error) const;
@@ -109,6 +118,7 @@ class ExecMonitor {
 
   const ExecRules& rules_;
   EventLoop& loop_;
+  OnConnect on_connect_;
   UniqueFd listener_;
   UniqueFd children_;
   std::optional<RootView> view_;

@@ -25,6 +25,8 @@ using policy::Endpoint;
 constexpr std::uint32_t kFirstName = 0x7f420001;  // 127.66.0.1
 constexpr std::uint32_t kProxyHost = 0x7f42fffe;  // 127.66.255.254
 constexpr std::uint16_t kProxyPort = 61066;
+// Where resolver(3) asks without a resolv.conf.
+constexpr std::uint16_t kDnsPort = 53;
 constexpr std::size_t kMostListeners = 200;
 
 Address ipv4_address(std::uint32_t host, std::uint16_t port) {
@@ -92,6 +94,7 @@ class Layout {
       if (auto added = add(endpoint); !added) return propagate(added);
     }
     add_proxy();
+    add_names();
     for (const std::string& address : confinement_.publish) {
       if (auto published = publish(address); !published) return propagate(published);
     }
@@ -125,7 +128,7 @@ class Layout {
   void listen(const Address& address, bool optional = false, bool proxy = false) {
     const bool taken =
         std::any_of(plan_.listeners.begin(), plan_.listeners.end(), [&](const ListenStep& other) {
-          return other.size == address.size &&
+          return !other.datagrams && other.size == address.size &&
                  std::memcmp(&other.address, &address.storage, address.size) == 0;
         });
     if (taken) return;
@@ -223,6 +226,16 @@ class Layout {
       plan_.environment.push_back(std::string(name) + "=localhost,127.0.0.1,::1");
   }
 
+  // Answers no question, and learns what was asked.
+  void add_names() {
+    ListenStep& step = plan_.listeners.emplace_back();
+    const Address address = ipv4_address(INADDR_LOOPBACK, kDnsPort);
+    step.address = address.storage;
+    step.size = address.size;
+    step.datagrams = true;
+    plan_.route_of.push_back(NetworkPlan::kNames);
+  }
+
   Result<void> publish(const std::string& text) {
     const std::optional<Endpoint> where = policy::parse_endpoint(text);
     const std::optional<Address> address = where ? address_of(*where) : std::nullopt;
@@ -269,6 +282,13 @@ std::optional<std::size_t> NetworkPlan::route_to(const Endpoint& target) const {
     if (listed && same_host(*listed, *address)) return i;
   }
   return std::nullopt;
+}
+
+bool NetworkPlan::reaches(const Address& address) const {
+  return std::any_of(listeners.begin(), listeners.end(), [&](const ListenStep& listener) {
+    return listener.size == address.size &&
+           std::memcmp(&listener.address, &address.storage, address.size) == 0;
+  });
 }
 
 bool NetworkPlan::lists(const Address& address, std::uint16_t port) const {

@@ -34,10 +34,11 @@ struct Published {
 
 struct NetworkPlan {
   static constexpr std::size_t kProxy = SIZE_MAX;
+  static constexpr std::size_t kNames = SIZE_MAX - 1;
 
   std::vector<Route> routes;
   std::vector<ListenStep> listeners;
-  std::vector<std::size_t> route_of;  // one per listener: of `routes`, or kProxy
+  std::vector<std::size_t> route_of;  // one per listener: of `routes`, kProxy or kNames
   std::vector<Published> published;
   std::string hosts;                     // /etc/hosts inside
   std::vector<std::string> environment;  // announces the proxy; empty when there is none
@@ -45,6 +46,8 @@ struct NetworkPlan {
 
   // The route to `target` as a client named it, or nothing.
   [[nodiscard]] std::optional<std::size_t> route_to(const policy::Endpoint& target) const;
+  // Whether anything of ours listens there inside.
+  [[nodiscard]] bool reaches(const Address& address) const;
   // Whether the policy lists this very address and port.
   [[nodiscard]] bool lists(const Address& address, std::uint16_t port) const;
 };

@@ -11,7 +11,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <utility>
+
+#include "sandbox/name_question.hpp"
 
 namespace mixguard::sandbox {
 namespace {
@@ -147,9 +150,14 @@ void NetworkRelay::finish() {
 // ---- accepting
 
 void NetworkRelay::watch(Listener& listener) {
-  listener.is_watched =
-      loop_->watch(listener.fd.get(), EPOLLIN, [this, &listener](auto) { accept_from(listener); })
-          .has_value();
+  listener.is_watched = loop_
+                            ->watch(listener.fd.get(), EPOLLIN,
+                                    [this, &listener](auto) {
+                                      listener.route == NetworkPlan::kNames
+                                          ? answer_questions(listener)
+                                          : accept_from(listener);
+                                    })
+                            .has_value();
 }
 
 void NetworkRelay::accept_from(Listener& listener) {
@@ -196,6 +204,42 @@ void NetworkRelay::greet(const Listener& listener, UniqueFd client) {
   if (listener.route == NetworkPlan::kProxy) return read_request(id);
   conversation.route = listener.route;
   reach(id);
+}
+
+// ---- what is not listed
+
+void NetworkRelay::answer_questions(const Listener& listener) {
+  std::array<std::uint8_t, kLongestQuery> query;
+  Address from;
+  from.size = sizeof(from.storage);
+  const ssize_t length = ::recvfrom(listener.fd.get(), query.data(), query.size(), 0,
+                                    reinterpret_cast<sockaddr*>(&from.storage), &from.size);
+  if (length < 0) return;
+  const std::span<const std::uint8_t> bytes(query.data(), static_cast<std::size_t>(length));
+  const auto question = read_question(bytes);
+  if (!question) return;
+  if (!is_tried_again(question->name)) report_.add_refused(question->name, "not in [net] allow");
+  const std::vector<std::uint8_t> answer = no_such_name(bytes, *question);
+  static_cast<void>(
+      ::sendto(listener.fd.get(), answer.data(), answer.size(), 0, from.get(), from.size));
+}
+
+// With the machine's own domain behind it, as resolver(3) does ("search").
+bool NetworkRelay::is_tried_again(const std::string& name) const {
+  return std::any_of(report_.refused.begin(), report_.refused.end(),
+                     [&](const auto& known) { return name.starts_with(known.destination + "."); });
+}
+
+void NetworkRelay::observe(const Address& destination) {
+  if (destination.family() != AF_INET && destination.family() != AF_INET6) return;
+  const auto kind = destination.family() == AF_INET ? Endpoint::Kind::kIpv4 : Endpoint::Kind::kIpv6;
+  const std::uint16_t port =
+      ntohs(reinterpret_cast<const sockaddr_in*>(&destination.storage)->sin_port);
+  const Endpoint where{kind, to_text(destination), port};
+  const std::optional<Address> address = address_of(where);
+  // A port of zero asks the kernel for a route, of which there is none.
+  if (!address || port == 0 || is_loopback(*address) || plan_.reaches(*address)) return;
+  report_.add_refused(spelling(where), "not in [net] allow");
 }
 
 // ---- published ports

@@ -47,7 +47,9 @@ class NetworkRelay : public Service {
   bool take(const Handover& handover, UniqueFd& fd) override;
   void finish() override;
 
-  // For observers of attempts that never get here.
+  // Somebody inside is about to connect there; whether anybody answers is the kernel's concern.
+  void observe(const Address& destination);
+
   NetworkReport& report() { return report_; }
 
  private:
@@ -55,7 +57,7 @@ class NetworkRelay : public Service {
 
   struct Listener {
     UniqueFd fd;
-    std::size_t route = 0;             // of the plan, or kProxy
+    std::size_t route = 0;             // of the plan, kProxy or kNames
     std::size_t published = SIZE_MAX;  // of the plan, when it is one
     bool is_watched = false;
   };
@@ -75,6 +77,8 @@ class NetworkRelay : public Service {
 
   void watch(Listener& listener);
   void accept_from(Listener& listener);
+  void answer_questions(const Listener& listener);
+  [[nodiscard]] bool is_tried_again(const std::string& name) const;
   void pause_accepting();
   void resume_accepting();
   void greet(const Listener& listener, UniqueFd client);

@@ -18,7 +18,8 @@ struct NetworkReport {
     std::string why;                // of the last that failed: one clause
   };
   struct Refused {
-    std::string destination;  // as [net] allow would spell it
+    std::string destination;  // as [net] allow would spell it; a name that was only looked up has
+                              // no port
     std::string why;          // one clause
     std::uint64_t count = 0;
   };

@@ -321,8 +321,9 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   how.limits = confinement.limits;
   how.cgroup = *cgroup ? &**cgroup : nullptr;
   if (active(layers, "exec_rules") && command.exec.judge) {
-    plan.exec_filter = exec_filter();
+    plan.monitor_filter = monitor_filter(plan.namespaces);
     how.exec_rules = &command.exec;
+    how.on_connect = [&relay](const Address& destination) { relay.observe(destination); };
   }
   const KeptTerminalSettings kept;
   Result<Outcome> outcome = spawn_and_wait(plan, how);

@@ -26,8 +26,9 @@ struct SeccompOptions {
 // numbers that this build does not know answer ENOSYS, as an older kernel would.
 [[nodiscard]] std::span<const sock_filter> seccomp_filter(const SeccompOptions& options);
 
-// Tells a listener of every execve(2) and execveat(2) and lets everything else pass: for
-// SECCOMP_FILTER_FLAG_NEW_LISTENER (Linux 5.0; answering with "continue" 5.5).
-[[nodiscard]] std::span<const sock_filter> exec_filter();
+// Tells a listener of every execve(2) and execveat(2), with `connections` of every connect(2) too,
+// and lets everything else pass: for SECCOMP_FILTER_FLAG_NEW_LISTENER (Linux 5.0; answering with
+// "continue" 5.5).
+[[nodiscard]] std::span<const sock_filter> monitor_filter(bool connections);
 
 }  // namespace mixguard::sandbox

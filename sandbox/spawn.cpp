@@ -149,7 +149,8 @@ class Supervision {
         limit_watch_(options.limits, pid, options.cgroup),
         quiet_watch_(pid),
         started_(Clock::now()) {
-    if (options.exec_rules != nullptr) monitor_.emplace(*options.exec_rules, loop_);
+    if (options.exec_rules != nullptr)
+      monitor_.emplace(*options.exec_rules, loop_, options.on_connect);
   }
   ~Supervision() { finish_services(); }
   Supervision(const Supervision&) = delete;

@@ -11,6 +11,7 @@
 
 #include "sandbox/cgroup.hpp"
 #include "sandbox/child.hpp"
+#include "sandbox/exec_monitor.hpp"
 #include "sandbox/sandbox.hpp"
 #include "sandbox/service.hpp"
 
@@ -21,7 +22,8 @@ struct SpawnOptions {
   std::chrono::milliseconds grace{0};  // between SIGTERM and the end, after the wall-clock limit
   std::function<Result<void>()> before_start;                        // as in Command
   std::function<void(const std::function<bool()>& over)> meanwhile;  // as in Command
-  const ExecRules* exec_rules = nullptr;                             // for `plan.exec_filter`
+  const ExecRules* exec_rules = nullptr;                             // for `plan.monitor_filter`
+  ExecMonitor::OnConnect on_connect;                                 // where it tells of them
   std::function<void()> at_rest;                                     // as in Command
   bool own_terminal = false;          // where PrivateTerminal::is_called_for()
   policy::Limits limits;              // those of the run as a whole

@@ -162,8 +162,10 @@ std::vector<std::string> describe_network(const sandbox::NetworkReport& report) 
   std::vector<std::string> lines;
   for (const sandbox::NetworkReport::Refused& attempt : report.refused) {
     const std::string destination = printable(attempt.destination);
-    lines.push_back("refused: a connection to " + destination + " (" + attempt.why +
-                    "); to allow it: [net] allow = [\"" + destination + "\"]");
+    const bool was_looked_up = destination.find(':') == std::string::npos;
+    lines.push_back((was_looked_up ? "refused: to look up " : "refused: a connection to ") +
+                    destination + " (" + attempt.why + "); to allow it: [net] allow = [\"" +
+                    destination + (was_looked_up ? ":443\"], with the port it needs" : "\"]"));
   }
   if (report.more_refused != 0)
     lines.push_back("refused: " + counted(report.more_refused, "connection") + " to others");

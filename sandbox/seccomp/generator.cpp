@@ -324,11 +324,12 @@ std::vector<sock_filter> compile(const SeccompOptions& options) {
 
 // A filter of its own above the other one, so that there are not two of each; the kernel remembers
 // that it has no opinion on other calls (seccomp's action cache, Linux 5.11).
-std::vector<sock_filter> compile_exec_filter() {
+std::vector<sock_filter> compile_monitor_filter(bool connections) {
   Filter filter;
   filter.set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   filter.notify("execve");
   filter.notify("execveat");
+  if (connections) filter.notify("connect");
   return filter.export_program();
 }
 
@@ -352,13 +353,16 @@ int main(int argc, char** argv) {
   write_array(out, "kWithNamespaces", compile({.namespaces = true}));
   write_array(out, "kWithUnix", compile({.namespaces = true, .unix_stream = true}));
   write_array(out, "kWithoutNamespaces", compile({.namespaces = false}));
-  write_array(out, "kExec", compile_exec_filter());
+  write_array(out, "kExec", compile_monitor_filter(false));
+  write_array(out, "kExecAndConnect", compile_monitor_filter(true));
   out << "\n}  // namespace\n\n"
          "std::span<const sock_filter> seccomp_filter(const SeccompOptions& options) {\n"
          "  if (!options.namespaces) return kWithoutNamespaces;\n"
          "  if (options.unix_stream) return kWithUnix;\n"
          "  return kWithNamespaces;\n}\n\n"
-         "std::span<const sock_filter> exec_filter() { return kExec; }\n\n"
+         "std::span<const sock_filter> monitor_filter(bool connections) {\n"
+         "  if (connections) return kExecAndConnect;\n"
+         "  return kExec;\n}\n\n"
          "}  // namespace mixguard::sandbox\n";
   out.close();
   if (!out) die(argv[1], EIO);
