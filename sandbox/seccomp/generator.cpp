@@ -158,20 +158,26 @@ class Filter {
   Context context_;
 };
 
-// fchmodat2(2), Linux 6.6: newer than libseccomp 2.5.4 and able to set what fchmodat may not.
-// glibc falls back to fchmodat.
+// Known to Linux 6.18 and not to libseccomp 2.5.4: able to set what fchmodat may not, and
+// open_tree(2) with mount_setattr(2). glibc falls back to fchmodat.
 constexpr std::uint32_t kFchmodat2 = 452;
+constexpr std::uint32_t kOpenTreeAttr = 467;
 
 // Calls newer than libseccomp 2.5.4 have no name there and would be allowed: answer them as an
 // older kernel does. These instructions go before libseccomp's program, whose jumps are relative;
-// it checks the architecture all the same, because a number alone decides nothing that is not an
-// error here. x32 numbers are left to it: it kills them.
+// calls of another architecture and of x32, whose numbers mean something else, are left to it: it
+// kills them.
 void prepend_unknown_calls(std::vector<sock_filter>& program) {
-  const std::array<sock_filter, 5> guard{
+  const std::array<sock_filter, 9> guard{
       sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kFchmodat2, 2, 0),
-      sock_filter BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kNewestKnownCall, 0, 2),
-      sock_filter BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 1, 0),
+      // Nearly every call is an older one.
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kFchmodat2, 0, 7),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kFchmodat2, 3, 0),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOpenTreeAttr, 2, 0),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kNewestKnownCall, 0, 4),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 3, 0),
+      sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 0, 1),
       sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
   };
   program.insert(program.begin(), guard.begin(), guard.end());

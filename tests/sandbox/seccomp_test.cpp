@@ -436,6 +436,13 @@ constexpr std::uint64_t kNamespaceFlags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NE
 
 std::uint64_t bit(unsigned number) { return 1ULL << number; }
 
+// Every architecture that a kernel for one of ours might run, and some that it does not.
+constexpr std::uint32_t kArchitectures[] = {
+    AUDIT_ARCH_X86_64,  AUDIT_ARCH_I386,        AUDIT_ARCH_AARCH64,
+    AUDIT_ARCH_ARM,     AUDIT_ARCH_RISCV64,     AUDIT_ARCH_S390X,
+    AUDIT_ARCH_PPC64LE, AUDIT_ARCH_MIPSEL64N32, 0,
+    0xffffffff};
+
 // Arguments of which a filter could think something.
 rc::Gen<Arguments> arguments() {
   return rc::gen::container<Arguments>(rc::gen::oneOf(
@@ -460,6 +467,30 @@ TEST_CASE("seccomp: the kernel takes every program", "[seccomp]") {
 
 TEST_CASE("seccomp: without namespaces no option opens unix sockets", "[seccomp]") {
   CHECK(seccomp_filter({false, true}).data() == seccomp_filter({false, false}).data());
+}
+
+TEST_CASE("seccomp: every call of a foreign architecture kills", "[seccomp]") {
+  for (const std::uint32_t arch : kArchitectures) {
+    if (arch == native()) continue;
+    for (const BpfProgram* program : programs()) {
+      std::uint32_t survivors = 0;
+      for (std::uint32_t number = 0; number < 1024; ++number)
+        survivors += answer(*program, number, {}, arch).value != SECCOMP_RET_KILL_PROCESS;
+      INFO(std::hex << arch);
+      CHECK(survivors == 0);
+    }
+  }
+  CHECK(rc::check([] {
+    const auto arch = *rc::gen::distinctFrom(
+        rc::gen::oneOf(rc::gen::arbitrary<std::uint32_t>(),
+                       rc::gen::elementOf(std::vector<std::uint32_t>(std::begin(kArchitectures),
+                                                                     std::end(kArchitectures)))),
+        native());
+    const auto number = *any_number();
+    const Arguments args = *arguments();
+    for (const BpfProgram* program : programs())
+      RC_ASSERT(answer(*program, number, args, arch).value == SECCOMP_RET_KILL_PROCESS);
+  }));
 }
 
 #if defined(__x86_64__)
