@@ -245,27 +245,36 @@ void deny_terminal_injection(Filter& filter) {
   filter.deny("ioctl", EPERM, low32_equals(1, TIOCCONS));
 }
 
+// Only INET and INET6: vsock and alg are not namespaced, netlink and packet are kernel surface,
+// unix sockets reach daemons around the network namespace.
 void deny_socket_families(Filter& filter, const SeccompOptions& options) {
-  // Only INET and INET6: vsock and alg are not namespaced, netlink and packet are kernel surface,
-  // unix sockets reach daemons around the network namespace.
-  constexpr unsigned kFamilies = 64;
-  for (unsigned family = 0; family < kFamilies; ++family) {
+  for (unsigned family = 0; family <= AF_INET6; ++family) {
     if (family == AF_INET || family == AF_INET6) continue;
     if (family == AF_UNIX && options.unix_stream) continue;
     filter.deny("socket", EAFNOSUPPORT, low32_equals(0, family));
   }
-  filter.deny("socket", EAFNOSUPPORT, compare(0, SCMP_CMP_GE, kFamilies));
+  filter.deny("socket", EAFNOSUPPORT, compare(0, SCMP_CMP_GT, AF_INET6));
+  filter.deny("socketpair", EAFNOSUPPORT, low32_equals(0, AF_UNSPEC));
+  filter.deny("socketpair", EAFNOSUPPORT, compare(0, SCMP_CMP_GT, AF_UNIX));
+}
+
+// As if there were no privilege for it, or no such protocol.
+int error_of_type(std::uint64_t type) {
+  if (type == SOCK_DGRAM) return EACCES;
+  return type == SOCK_RAW || type == SOCK_PACKET ? EPERM : ESOCKTNOSUPPORT;
+}
+
+// Of the families' types: streams and, where a network namespace holds them, datagrams. The kernel
+// makes a packet socket of an internet socket of type SOCK_PACKET, and the first protocol of a type
+// where none is named: SOCK_SEQPACKET is SCTP.
+void deny_socket_types(Filter& filter, const SeccompOptions& options) {
   constexpr std::uint64_t kTypeMask = 0xf;  // SOCK_TYPE_MASK, include/linux/net.h
-  for (std::uint64_t type = 0; type <= kTypeMask && options.unix_stream; ++type) {
+  for (std::uint64_t type = 0; type <= kTypeMask; ++type) {
     if (type == SOCK_STREAM) continue;
-    filter.deny("socket", EAFNOSUPPORT, low32_equals(0, AF_UNIX),
-                compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, type));
-  }
-  filter.deny("socket", EPERM, compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_RAW));
-  if (!options.namespaces)
-    filter.deny("socket", EACCES, compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_DGRAM));
-  for (unsigned family = 0; family < kFamilies; ++family) {
-    if (family != AF_UNIX) filter.deny("socketpair", EAFNOSUPPORT, low32_equals(0, family));
+    const scmp_arg_cmp is_type = compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, type);
+    if (options.unix_stream) filter.deny("socket", EAFNOSUPPORT, low32_equals(0, AF_UNIX), is_type);
+    if (type == SOCK_DGRAM && options.namespaces) continue;
+    filter.deny("socket", error_of_type(type), is_type);
   }
   // A datagram socket sends to any name, whatever it is paired with. Raw is datagram there
   // (unix(7)).
@@ -276,11 +285,12 @@ void deny_socket_families(Filter& filter, const SeccompOptions& options) {
 // What reaches the network past Landlock's rules for TCP: protocols that it does not know, and a
 // connection that is made by sending.
 void deny_ways_past_landlock(Filter& filter) {
-  constexpr std::uint64_t kMultipathTcp =
-      262;  // IPPROTO_MPTCP, IPPROTO_SCTP: include/uapi/linux/in.h
+  // include/uapi/linux/in.h: from 256 on are no protocols of IP but Linux's own. SMC and MPTCP make
+  // TCP connections; what is added there is refused before it is known.
+  constexpr std::uint64_t kBeyondIp = 0x100;
   constexpr std::uint64_t kSctp = 132;
-  for (const std::uint64_t protocol : {kMultipathTcp, kSctp})
-    filter.deny("socket", EPROTONOSUPPORT, low32_equals(2, protocol));
+  filter.deny("socket", EPROTONOSUPPORT, has_bits(2, kBeyondIp));
+  filter.deny("socket", EPROTONOSUPPORT, low32_equals(2, kSctp));
   filter.deny("sendto", EOPNOTSUPP, has_bits(3, MSG_FASTOPEN));
   filter.deny("sendmsg", EOPNOTSUPP, has_bits(2, MSG_FASTOPEN));
   filter.deny("sendmmsg", EOPNOTSUPP, has_bits(3, MSG_FASTOPEN));
@@ -320,6 +330,7 @@ std::vector<sock_filter> compile(const SeccompOptions& options) {
   deny_devices(filter);
   deny_terminal_injection(filter);
   deny_socket_families(filter, options);
+  deny_socket_types(filter, options);
   deny_ways_past_landlock(filter);
   if (!options.namespaces) deny_other_processes(filter);
   deny_personality(filter);

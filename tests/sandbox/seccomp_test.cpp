@@ -584,6 +584,43 @@ TEST_CASE("seccomp: clone makes processes and threads, and no namespace", "[secc
   }
 }
 
+namespace {
+
+// What the three filters are for, said once more without libseccomp.
+bool may_open(const SeccompOptions& options, std::uint64_t family, std::uint64_t type,
+              std::uint64_t protocol) {
+  type &= 0xf;
+  if (family == AF_UNIX) return options.unix_stream && type == SOCK_STREAM;
+  if (family != AF_INET && family != AF_INET6) return false;
+  // Streams are Landlock's where they are TCP's; datagrams nobody's but the network namespace's.
+  if (type == SOCK_STREAM) return protocol != IPPROTO_SCTP && (protocol & 0x100) == 0;
+  return options.namespaces && type == SOCK_DGRAM;
+}
+
+}  // namespace
+
+TEST_CASE("seccomp: sockets are internet streams, and datagrams in a network of their own",
+          "[seccomp]") {
+  for (const Filter& filter : filters()) {
+    for (std::uint64_t family = 0; family < 70; ++family) {
+      for (std::uint64_t type = 0; type <= 0xf; ++type) {
+        for (const std::uint64_t flags : {0, int(SOCK_CLOEXEC), int(SOCK_NONBLOCK)}) {
+          if (allows(filter, "socket", {family, type | flags}) !=
+              may_open(filter.options, family, type, 0))
+            FAIL(filter.name << ": socket " << family << " " << type);
+        }
+      }
+    }
+    for (const int family : {AF_INET, AF_INET6}) {
+      for (std::uint64_t protocol = 0; protocol < 512; ++protocol) {
+        if (allows(filter, "socket", {std::uint64_t(family), SOCK_STREAM, protocol}) !=
+            may_open(filter.options, std::uint64_t(family), SOCK_STREAM, protocol))
+          FAIL(filter.name << ": socket " << family << " of protocol " << protocol);
+      }
+    }
+  }
+}
+
 TEST_CASE("seccomp: socket pairs are of unix sockets that reach nobody else", "[seccomp]") {
   // What the kernel has families for; it refuses the rest itself.
   for (const Filter& filter : filters()) {
