@@ -225,8 +225,11 @@ void deny_setuid_bits(Filter& filter) {
     filter.deny("creat", EPERM, has_bits(1, bit));
     filter.deny("mknod", EPERM, has_bits(1, bit));
     filter.deny("mknodat", EPERM, has_bits(2, bit));
-    filter.deny("open", EPERM, has_bits(1, O_CREAT), has_bits(2, bit));
-    filter.deny("openat", EPERM, has_bits(2, O_CREAT), has_bits(3, bit));
+    // A file without a name can be given one by linkat(2).
+    for (const std::uint64_t makes : {std::uint64_t{O_CREAT}, std::uint64_t{O_TMPFILE}}) {
+      filter.deny("open", EPERM, has_bits(1, makes), has_bits(2, bit));
+      filter.deny("openat", EPERM, has_bits(2, makes), has_bits(3, bit));
+    }
   }
   filter.deny("openat2", ENOSYS);
 }

@@ -27,10 +27,10 @@
 #include <cstring>
 #include <fstream>
 #include <iomanip>
-#include <map>
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sandbox/seccomp_filter.hpp"
@@ -652,7 +652,7 @@ TEST_CASE("seccomp: no way to make or change a file leaves it setuid, setgid or 
   for (const Filter& filter : filters()) {
     for (std::uint64_t mode = 0; mode <= 07777; ++mode) {
       const bool plain = (mode & (S_ISUID | S_ISGID)) == 0;
-      const std::map<const char*, Arguments> ways = {
+      const std::vector<std::pair<const char*, Arguments>> ways = {
           {"chmod", {kNone, mode}},
           {"fchmod", {kNone, mode}},
           {"fchmodat", {kNone, kNone, mode}},
@@ -660,13 +660,15 @@ TEST_CASE("seccomp: no way to make or change a file leaves it setuid, setgid or 
           {"mknod", {kNone, S_IFREG | mode}},
           {"mknodat", {kNone, kNone, S_IFREG | mode}},
           {"open", {kNone, O_CREAT | O_WRONLY, mode}},
+          {"open", {kNone, O_TMPFILE | O_WRONLY, mode}},
           {"openat", {kNone, kNone, O_CREAT | O_WRONLY, mode}},
+          {"openat", {kNone, kNone, O_TMPFILE | O_WRONLY, mode}},
       };
       for (const auto& [call, args] : ways) {
         if (number_of(call) >= 0 && allows(filter, call, args) != plain)
           FAIL(filter.name << ": " << call << " " << std::oct << mode);
       }
-      // Without a file to make the mode is nobody's, and may be anything.
+      // Without a file to make the mode means nothing.
       CHECK(allows(filter, "openat", {kNone, kNone, O_RDWR | O_DIRECTORY, mode}));
     }
     for (std::uint64_t type = 0; type <= S_IFMT; type += 010000) {
