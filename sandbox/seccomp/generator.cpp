@@ -302,9 +302,15 @@ void deny_ways_past_landlock(Filter& filter) {
 // Without namespaces the other processes of the user are in reach, and their shared memory.
 void deny_other_processes(Filter& filter) {
   filter.deny("prlimit64", EPERM, compare(0, SCMP_CMP_NE, 0));
+  constexpr std::uint64_t kIoprioProcess = 1;  // IOPRIO_WHO_PROCESS, linux/ioprio.h
+  // 0 of a group or a user is the caller's: others are in it.
+  filter.deny("setpriority", EPERM, compare(0, SCMP_CMP_NE, PRIO_PROCESS));
   filter.deny("setpriority", EPERM, compare(1, SCMP_CMP_NE, 0));
-  filter.deny("setpriority", EPERM, low32_equals(0, PRIO_USER));
+  filter.deny("ioprio_set", EPERM, compare(0, SCMP_CMP_NE, kIoprioProcess));
   filter.deny("ioprio_set", EPERM, compare(1, SCMP_CMP_NE, 0));
+  for (const char* call :
+       {"sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity"})
+    filter.deny(call, EPERM, compare(0, SCMP_CMP_NE, 0));
   for (const char* call : {"shmget", "shmat", "shmctl", "semget", "semop", "semtimedop", "semctl",
                            "msgget", "msgsnd", "msgrcv", "msgctl"}) {
     filter.deny(call, EPERM);

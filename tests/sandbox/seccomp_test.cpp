@@ -49,7 +49,8 @@ constexpr std::uint32_t kX32 = 0x40000000;
 constexpr std::uint64_t kNone = ~0ULL;  // a descriptor that is not open, memory that is not there
 constexpr std::uint64_t kHigh = 0xffffffff00000000;
 // include/uapi/linux/in.h, ioprio.h: newer than some C library's headers.
-constexpr std::uint64_t kSmc = 256, kMptcp = 262, kIoprioProcess = 1, kIoprioUser = 3;
+constexpr std::uint64_t kSmc = 256, kMptcp = 262, kIoprioProcess = 1, kIoprioGroup = 2,
+                        kIoprioUser = 3;
 
 struct Filter {
   const char* name;
@@ -317,6 +318,14 @@ const std::vector<Sample>& samples() {
       {"ioprio_set", ARGUMENTS(kIoprioProcess, 0)},
       {"ioprio_set", ARGUMENTS(kIoprioProcess, 1)},
       {"ioprio_set", ARGUMENTS(kIoprioUser, 0)},
+      {"sched_setscheduler", ARGUMENTS(0, SCHED_IDLE)},
+      {"sched_setscheduler", ARGUMENTS(1, SCHED_IDLE)},
+      {"sched_setparam", ARGUMENTS(0)},
+      {"sched_setparam", ARGUMENTS(1)},
+      {"sched_setattr", ARGUMENTS(0)},
+      {"sched_setattr", ARGUMENTS(1)},
+      {"sched_setaffinity", ARGUMENTS(0)},
+      {"sched_setaffinity", ARGUMENTS(1)},
   };
   return all;
 }
@@ -689,4 +698,33 @@ TEST_CASE("seccomp: the execution domain can be asked for and not changed", "[se
       RC_ASSERT(allows(filter, "personality", {persona}) ==
                 (persona == 0 || persona == 0xffffffff));
   }));
+}
+
+TEST_CASE("seccomp: without namespaces a process has limits and priorities of its own to set",
+          "[seccomp]") {
+  for (const Filter& filter : filters()) {
+    const bool others = filter.options.namespaces;
+    for (const std::uint64_t who : {1ULL, 12345ULL, 0x80000000ULL, 0xffffffffULL}) {
+      INFO(filter.name << " " << who);
+      CHECK(allows(filter, "prlimit64", {who, RLIMIT_NOFILE}) == others);
+      for (const std::uint64_t which : {PRIO_PROCESS, PRIO_PGRP, PRIO_USER})
+        CHECK(allows(filter, "setpriority", {which, who}) == others);
+      for (const std::uint64_t which : {kIoprioProcess, kIoprioGroup, kIoprioUser})
+        CHECK(allows(filter, "ioprio_set", {which, who}) == others);
+      for (const char* call :
+           {"sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity"})
+        CHECK(allows(filter, call, {who}) == others);
+    }
+    // Of the caller itself, of its group and of its user.
+    CHECK(allows(filter, "prlimit64", {0, RLIMIT_NOFILE}));
+    CHECK(allows(filter, "setpriority", {PRIO_PROCESS, 0}));
+    CHECK(allows(filter, "setpriority", {PRIO_PGRP, 0}) == others);
+    CHECK(allows(filter, "setpriority", {PRIO_USER, 0}) == others);
+    CHECK(allows(filter, "ioprio_set", {kIoprioProcess, 0}));
+    CHECK(allows(filter, "ioprio_set", {kIoprioGroup, 0}) == others);
+    CHECK(allows(filter, "ioprio_set", {kIoprioUser, 0}) == others);
+    for (const char* call :
+         {"sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity"})
+      CHECK(allows(filter, call, {0}));
+  }
 }
