@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -287,13 +289,17 @@ void deny_socket_types(Filter& filter, const SeccompOptions& options) {
 
 // What reaches the network past Landlock's rules for TCP: protocols that it does not know, and a
 // connection that is made by sending.
-void deny_ways_past_landlock(Filter& filter) {
+void deny_ways_past_landlock(Filter& filter, const SeccompOptions& options) {
   // include/uapi/linux/in.h: from 256 on are no protocols of IP but Linux's own. SMC and MPTCP make
   // TCP connections; what is added there is refused before it is known.
   constexpr std::uint64_t kBeyondIp = 0x100;
   constexpr std::uint64_t kSctp = 132;
   filter.deny("socket", EPROTONOSUPPORT, has_bits(2, kBeyondIp));
   filter.deny("socket", EPROTONOSUPPORT, low32_equals(2, kSctp));
+  // Turns a TCP socket into one of SMC, where that is loaded. Only where Landlock stands alone: TLS
+  // in the kernel is asked for in the same way, and answered like this by a kernel that has none.
+  if (!options.namespaces)
+    filter.deny("setsockopt", ENOENT, low32_equals(1, IPPROTO_TCP), low32_equals(2, TCP_ULP));
   filter.deny("sendto", EOPNOTSUPP, has_bits(3, MSG_FASTOPEN));
   filter.deny("sendmsg", EOPNOTSUPP, has_bits(2, MSG_FASTOPEN));
   filter.deny("sendmmsg", EOPNOTSUPP, has_bits(3, MSG_FASTOPEN));
@@ -340,7 +346,7 @@ std::vector<sock_filter> compile(const SeccompOptions& options) {
   deny_terminal_injection(filter);
   deny_socket_families(filter, options);
   deny_socket_types(filter, options);
-  deny_ways_past_landlock(filter);
+  deny_ways_past_landlock(filter, options);
   if (!options.namespaces) deny_other_processes(filter);
   deny_personality(filter);
   std::vector<sock_filter> program = filter.export_program();

@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <rapidcheck.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -28,6 +30,7 @@
 #include <fstream>
 #include <iomanip>
 #include <set>
+#include <span>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -306,6 +309,8 @@ const std::vector<Sample>& samples() {
       {"sendmsg", ARGUMENTS(fd, data, MSG_FASTOPEN)},
       {"sendmmsg", ARGUMENTS(fd, data, length, MSG_NOSIGNAL)},
       {"sendmmsg", ARGUMENTS(fd, data, length, MSG_FASTOPEN)},
+      {"setsockopt", ARGUMENTS(fd, IPPROTO_TCP, TCP_NODELAY)},
+      {"setsockopt", ARGUMENTS(fd, IPPROTO_TCP, TCP_ULP)},
       {"personality", ARGUMENTS(0)},
       {"personality", ARGUMENTS(0xffffffff)},
       {"personality", ARGUMENTS(ADDR_NO_RANDOMIZE)},
@@ -412,6 +417,7 @@ TEST_CASE("seccomp: a call costs as many instructions as was reviewed", "[seccom
       {"socketpair", "AF_UNIX, SOCK_STREAM", {AF_UNIX, SOCK_STREAM}},
       {"sendto", "MSG_NOSIGNAL", {0, 0, 0, MSG_NOSIGNAL}},
       {"sendmsg", "MSG_NOSIGNAL", {0, 0, MSG_NOSIGNAL}},
+      {"setsockopt", "IPPROTO_TCP, TCP_NODELAY", {0, IPPROTO_TCP, TCP_NODELAY}},
   };
   for (const Sample& call : hot) {
     const auto number = static_cast<std::uint32_t>(number_of(call.call));
@@ -656,6 +662,17 @@ TEST_CASE("seccomp: nothing connects by sending", "[seccomp]") {
   }
 }
 
+TEST_CASE("seccomp: where Landlock stands alone a TCP socket stays one", "[seccomp]") {
+  for (const Filter& filter : filters()) {
+    for (std::uint64_t option = 0; option < 256; ++option) {
+      const bool allowed = option != TCP_ULP || filter.options.namespaces;
+      INFO(filter.name << " " << option);
+      CHECK(allows(filter, "setsockopt", {kNone, IPPROTO_TCP, option}) == allowed);
+      CHECK(allows(filter, "setsockopt", {kNone, SOL_SOCKET, option}));
+    }
+  }
+}
+
 TEST_CASE("seccomp: no way to make or change a file leaves it setuid, setgid or a device",
           "[seccomp]") {
   for (const Filter& filter : filters()) {
@@ -728,3 +745,114 @@ TEST_CASE("seccomp: without namespaces a process has limits and priorities of it
       CHECK(allows(filter, call, {0}));
   }
 }
+
+// --- The kernel's answers ----------------------------------------------------------------------
+
+namespace {
+
+// Calls that do no harm when they pass.
+struct Question {
+  const char* call;
+  Arguments args;
+};
+const Question kQuestions[] = {
+    {"getppid", {}},
+    {"mount", {kNone, kNone, kNone, 0, 0}},
+    {"umount2", {kNone, 0}},
+    {"bpf", {kNone, kNone, 0}},
+    {"io_uring_setup", {0, kNone}},
+    {"clone3", {kNone, 0}},
+    {"clone", {CLONE_NEWUTS | CLONE_SIGHAND}},  // invalid without CLONE_VM
+    {"clone", {CLONE_SIGHAND}},
+    {"ioctl", {kNone, TIOCSTI}},
+    {"ioctl", {kNone, kHigh | TIOCSTI}},
+    {"ioctl", {kNone, TCGETS}},
+    {"openat", {kNone, kNone, O_CREAT, S_ISUID}},
+    {"openat", {kNone, kNone, O_TMPFILE, S_ISUID}},
+    {"openat", {kNone, kNone, O_CREAT, 0600}},
+    {"fchmod", {kNone, S_ISGID}},
+    {"fchmod", {kNone, 0600}},
+    {"socket", {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC}},
+    {"socket", {AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC}},
+    {"socket", {AF_INET, SOCK_STREAM | SOCK_CLOEXEC}},
+    {"socket", {AF_INET, SOCK_DGRAM | SOCK_CLOEXEC}},
+    {"socket", {AF_INET, SOCK_SEQPACKET}},
+    {"socket", {AF_INET, SOCK_STREAM, kMptcp}},
+    {"sendto", {kNone, kNone, 0, MSG_FASTOPEN}},
+    {"personality", {0xffffffff}},
+    {"personality", {ADDR_NO_RANDOMIZE}},
+    {"prlimit64", {1, RLIMIT_NOFILE, kNone, kNone}},
+    {"setpriority", {PRIO_USER, 0x7fffffff, 0}},
+    {"shmget", {kNone, 0, 0}},
+    {"openat2", {kNone, kNone, kNone, 0}},
+};
+constexpr std::size_t kQuestionCount = std::size(kQuestions);
+
+// What the kernel answers each question to a child with the filter, errors as errno and success as
+// 0; empty: the child did not come to its end.
+std::vector<int> kernel_answers(std::span<const sock_filter> filter) {
+  std::array<int, 2> pipe{};
+  REQUIRE(::pipe(pipe.data()) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const sock_fprog program{static_cast<unsigned short>(filter.size()),
+                             const_cast<sock_filter*>(filter.data())};
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (!filter.empty() && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) ::_exit(1);
+    std::array<int, kQuestionCount> answers{};
+    for (std::size_t i = 0; i < kQuestionCount; ++i) {
+      const Arguments& a = kQuestions[i].args;
+      const long result =
+          ::syscall(number_of(kQuestions[i].call), a[0], a[1], a[2], a[3], a[4], a[5]);
+      answers[i] = result < 0 ? errno : 0;
+    }
+    ::_exit(::write(pipe[1], answers.data(), sizeof answers) == sizeof answers ? 0 : 1);
+  }
+  ::close(pipe[1]);
+  std::vector<int> answers(kQuestionCount);
+  const bool complete = ::read(pipe[0], answers.data(), kQuestionCount * sizeof(int)) ==
+                        ssize_t(kQuestionCount * sizeof(int));
+  ::close(pipe[0]);
+  ::waitpid(child, nullptr, 0);
+  return complete ? answers : std::vector<int>{};
+}
+
+}  // namespace
+
+TEST_CASE("seccomp: the kernel answers as the evaluator does", "[seccomp]") {
+  const std::vector<int> bare = kernel_answers({});
+  REQUIRE_FALSE(bare.empty());
+  for (const Filter& filter : filters()) {
+    const std::vector<int> confined = kernel_answers(seccomp_filter(filter.options));
+    REQUIRE_FALSE(confined.empty());
+    for (std::size_t i = 0; i < kQuestionCount; ++i) {
+      const Question& question = kQuestions[i];
+      INFO(filter.name << ": " << question.call << " " << question.args[0] << " "
+                       << question.args[1]);
+      const std::uint32_t value =
+          answer(filter.program, std::uint32_t(number_of(question.call)), question.args).value;
+      const bool passes = value == SECCOMP_RET_ALLOW;
+      CHECK(confined[i] == (passes ? bare[i] : int(value & SECCOMP_RET_DATA)));
+    }
+  }
+}
+
+#if defined(__x86_64__)
+TEST_CASE("seccomp: the kernel kills at a call of x32", "[seccomp]") {
+  for (const Filter& filter : filters()) {
+    const auto program = seccomp_filter(filter.options);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const sock_fprog installed{static_cast<unsigned short>(program.size()),
+                                 const_cast<sock_filter*>(program.data())};
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+      if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &installed) == 0)
+        ::syscall(kX32 | SYS_getppid);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS));
+  }
+}
+#endif
