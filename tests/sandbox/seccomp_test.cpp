@@ -610,8 +610,8 @@ TEST_CASE("seccomp: sockets are internet streams, and datagrams in a network of 
   for (const Filter& filter : filters()) {
     for (std::uint64_t family = 0; family < 70; ++family) {
       for (std::uint64_t type = 0; type <= 0xf; ++type) {
-        for (const std::uint64_t flags : {0, int(SOCK_CLOEXEC), int(SOCK_NONBLOCK)}) {
-          if (allows(filter, "socket", {family, type | flags}) !=
+        for (const int flags : {0, int(SOCK_CLOEXEC), int(SOCK_NONBLOCK)}) {
+          if (allows(filter, "socket", {family, type | std::uint64_t(flags)}) !=
               may_open(filter.options, family, type, 0))
             FAIL(filter.name << ": socket " << family << " " << type);
         }
