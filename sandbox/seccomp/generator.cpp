@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -158,20 +160,26 @@ class Filter {
   Context context_;
 };
 
-// fchmodat2(2), Linux 6.6: newer than libseccomp 2.5.4 and able to set what fchmodat may not.
-// glibc falls back to fchmodat.
+// Known to Linux 6.18 and not to libseccomp 2.5.4: able to set what fchmodat may not, and
+// open_tree(2) with mount_setattr(2). glibc falls back to fchmodat.
 constexpr std::uint32_t kFchmodat2 = 452;
+constexpr std::uint32_t kOpenTreeAttr = 467;
 
 // Calls newer than libseccomp 2.5.4 have no name there and would be allowed: answer them as an
 // older kernel does. These instructions go before libseccomp's program, whose jumps are relative;
-// it checks the architecture all the same, because a number alone decides nothing that is not an
-// error here. x32 numbers are left to it: it kills them.
+// calls of another architecture and of x32, whose numbers mean something else, are left to it: it
+// kills them.
 void prepend_unknown_calls(std::vector<sock_filter>& program) {
-  const std::array<sock_filter, 5> guard{
+  const std::array<sock_filter, 9> guard{
       sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kFchmodat2, 2, 0),
-      sock_filter BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kNewestKnownCall, 0, 2),
-      sock_filter BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 1, 0),
+      // Nearly every call is an older one.
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kFchmodat2, 0, 7),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kFchmodat2, 3, 0),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOpenTreeAttr, 2, 0),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kNewestKnownCall, 0, 4),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 3, 0),
+      sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 0, 1),
       sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
   };
   program.insert(program.begin(), guard.begin(), guard.end());
@@ -219,8 +227,11 @@ void deny_setuid_bits(Filter& filter) {
     filter.deny("creat", EPERM, has_bits(1, bit));
     filter.deny("mknod", EPERM, has_bits(1, bit));
     filter.deny("mknodat", EPERM, has_bits(2, bit));
-    filter.deny("open", EPERM, has_bits(1, O_CREAT), has_bits(2, bit));
-    filter.deny("openat", EPERM, has_bits(2, O_CREAT), has_bits(3, bit));
+    // A file without a name can be given one by linkat(2).
+    for (const std::uint64_t makes : {std::uint64_t{O_CREAT}, std::uint64_t{O_TMPFILE}}) {
+      filter.deny("open", EPERM, has_bits(1, makes), has_bits(2, bit));
+      filter.deny("openat", EPERM, has_bits(2, makes), has_bits(3, bit));
+    }
   }
   filter.deny("openat2", ENOSYS);
 }
@@ -239,27 +250,36 @@ void deny_terminal_injection(Filter& filter) {
   filter.deny("ioctl", EPERM, low32_equals(1, TIOCCONS));
 }
 
+// Only INET and INET6: vsock and alg are not namespaced, netlink and packet are kernel surface,
+// unix sockets reach daemons around the network namespace.
 void deny_socket_families(Filter& filter, const SeccompOptions& options) {
-  // Only INET and INET6: vsock and alg are not namespaced, netlink and packet are kernel surface,
-  // unix sockets reach daemons around the network namespace.
-  constexpr unsigned kFamilies = 64;
-  for (unsigned family = 0; family < kFamilies; ++family) {
+  for (unsigned family = 0; family <= AF_INET6; ++family) {
     if (family == AF_INET || family == AF_INET6) continue;
     if (family == AF_UNIX && options.unix_stream) continue;
     filter.deny("socket", EAFNOSUPPORT, low32_equals(0, family));
   }
-  filter.deny("socket", EAFNOSUPPORT, compare(0, SCMP_CMP_GE, kFamilies));
+  filter.deny("socket", EAFNOSUPPORT, compare(0, SCMP_CMP_GT, AF_INET6));
+  filter.deny("socketpair", EAFNOSUPPORT, low32_equals(0, AF_UNSPEC));
+  filter.deny("socketpair", EAFNOSUPPORT, compare(0, SCMP_CMP_GT, AF_UNIX));
+}
+
+// As if there were no privilege for it, or no such protocol.
+int error_of_type(std::uint64_t type) {
+  if (type == SOCK_DGRAM) return EACCES;
+  return type == SOCK_RAW || type == SOCK_PACKET ? EPERM : ESOCKTNOSUPPORT;
+}
+
+// Of the families' types: streams and, where a network namespace holds them, datagrams. The kernel
+// makes a packet socket of an internet socket of type SOCK_PACKET, and the first protocol of a type
+// where none is named: SOCK_SEQPACKET is SCTP.
+void deny_socket_types(Filter& filter, const SeccompOptions& options) {
   constexpr std::uint64_t kTypeMask = 0xf;  // SOCK_TYPE_MASK, include/linux/net.h
-  for (std::uint64_t type = 0; type <= kTypeMask && options.unix_stream; ++type) {
+  for (std::uint64_t type = 0; type <= kTypeMask; ++type) {
     if (type == SOCK_STREAM) continue;
-    filter.deny("socket", EAFNOSUPPORT, low32_equals(0, AF_UNIX),
-                compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, type));
-  }
-  filter.deny("socket", EPERM, compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_RAW));
-  if (!options.namespaces)
-    filter.deny("socket", EACCES, compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, SOCK_DGRAM));
-  for (unsigned family = 0; family < kFamilies; ++family) {
-    if (family != AF_UNIX) filter.deny("socketpair", EAFNOSUPPORT, low32_equals(0, family));
+    const scmp_arg_cmp is_type = compare(1, SCMP_CMP_MASKED_EQ, kTypeMask, type);
+    if (options.unix_stream) filter.deny("socket", EAFNOSUPPORT, low32_equals(0, AF_UNIX), is_type);
+    if (type == SOCK_DGRAM && options.namespaces) continue;
+    filter.deny("socket", error_of_type(type), is_type);
   }
   // A datagram socket sends to any name, whatever it is paired with. Raw is datagram there
   // (unix(7)).
@@ -269,12 +289,17 @@ void deny_socket_families(Filter& filter, const SeccompOptions& options) {
 
 // What reaches the network past Landlock's rules for TCP: protocols that it does not know, and a
 // connection that is made by sending.
-void deny_ways_past_landlock(Filter& filter) {
-  constexpr std::uint64_t kMultipathTcp =
-      262;  // IPPROTO_MPTCP, IPPROTO_SCTP: include/uapi/linux/in.h
+void deny_ways_past_landlock(Filter& filter, const SeccompOptions& options) {
+  // include/uapi/linux/in.h: from 256 on are no protocols of IP but Linux's own. SMC and MPTCP make
+  // TCP connections; what is added there is refused before it is known.
+  constexpr std::uint64_t kBeyondIp = 0x100;
   constexpr std::uint64_t kSctp = 132;
-  for (const std::uint64_t protocol : {kMultipathTcp, kSctp})
-    filter.deny("socket", EPROTONOSUPPORT, low32_equals(2, protocol));
+  filter.deny("socket", EPROTONOSUPPORT, has_bits(2, kBeyondIp));
+  filter.deny("socket", EPROTONOSUPPORT, low32_equals(2, kSctp));
+  // Turns a TCP socket into one of SMC, where that is loaded. Only where Landlock stands alone: TLS
+  // in the kernel is asked for in the same way, and answered like this by a kernel that has none.
+  if (!options.namespaces)
+    filter.deny("setsockopt", ENOENT, low32_equals(1, IPPROTO_TCP), low32_equals(2, TCP_ULP));
   filter.deny("sendto", EOPNOTSUPP, has_bits(3, MSG_FASTOPEN));
   filter.deny("sendmsg", EOPNOTSUPP, has_bits(2, MSG_FASTOPEN));
   filter.deny("sendmmsg", EOPNOTSUPP, has_bits(3, MSG_FASTOPEN));
@@ -283,9 +308,15 @@ void deny_ways_past_landlock(Filter& filter) {
 // Without namespaces the other processes of the user are in reach, and their shared memory.
 void deny_other_processes(Filter& filter) {
   filter.deny("prlimit64", EPERM, compare(0, SCMP_CMP_NE, 0));
+  constexpr std::uint64_t kIoprioProcess = 1;  // IOPRIO_WHO_PROCESS, linux/ioprio.h
+  // 0 of a group or a user is the caller's: others are in it.
+  filter.deny("setpriority", EPERM, compare(0, SCMP_CMP_NE, PRIO_PROCESS));
   filter.deny("setpriority", EPERM, compare(1, SCMP_CMP_NE, 0));
-  filter.deny("setpriority", EPERM, low32_equals(0, PRIO_USER));
+  filter.deny("ioprio_set", EPERM, compare(0, SCMP_CMP_NE, kIoprioProcess));
   filter.deny("ioprio_set", EPERM, compare(1, SCMP_CMP_NE, 0));
+  for (const char* call :
+       {"sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity"})
+    filter.deny(call, EPERM, compare(0, SCMP_CMP_NE, 0));
   for (const char* call : {"shmget", "shmat", "shmctl", "semget", "semop", "semtimedop", "semctl",
                            "msgget", "msgsnd", "msgrcv", "msgctl"}) {
     filter.deny(call, EPERM);
@@ -314,7 +345,8 @@ std::vector<sock_filter> compile(const SeccompOptions& options) {
   deny_devices(filter);
   deny_terminal_injection(filter);
   deny_socket_families(filter, options);
-  deny_ways_past_landlock(filter);
+  deny_socket_types(filter, options);
+  deny_ways_past_landlock(filter, options);
   if (!options.namespaces) deny_other_processes(filter);
   deny_personality(filter);
   std::vector<sock_filter> program = filter.export_program();

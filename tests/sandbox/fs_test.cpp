@@ -311,7 +311,7 @@ TEST_CASE("fs_setuid_device: no file gets a privilege and no device is made", "[
   };
   const Effect privileged =
       both([](const struct stat& info) { return (info.st_mode & (S_ISUID | S_ISGID)) != 0; });
-  for (const char* way : {"setuid_bit", "setuid_path", "setuid_open"}) {
+  for (const char* way : {"setuid_bit", "setuid_path", "setuid_open", "setuid_nameless"}) {
     attack(box, {way, {way, file}, privileged});
     fs::remove(landed);
   }

@@ -2,6 +2,7 @@
 // Attacks on other processes, on what they share, and on the machine's resources.
 #include <fcntl.h>
 #include <mqueue.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -9,6 +10,7 @@
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,17 +26,24 @@ using namespace mixguard::test;
 using mixguard::sandbox::Outcome;
 namespace fs = std::filesystem;
 
+namespace {
+
+long disk_priority(pid_t pid) { return ::syscall(SYS_ioprio_get, 1 /* of a process */, pid); }
+
+}  // namespace
+
 TEST_CASE("proc_outside: a process outside can be neither signalled nor changed", "[escape]") {
   Box box;
   if (!can_confine(box)) return;
   for (const char* way : {"kill_process", "kill_thread", "queue_signal", "kill_by_descriptor",
-                          "slow_down", "limit_process"}) {
+                          "slow_down", "slow_down_disk", "schedule_process", "limit_process"}) {
     // What is done to a victim stays: each arm has its own.
     const auto touched = [](const Victim& victim) {
       rlimit limit{};
       ::prlimit(victim.id(), RLIMIT_FSIZE, nullptr, &limit);
       return !victim.alive() || ::getpriority(PRIO_PROCESS, static_cast<id_t>(victim.id())) != 0 ||
-             limit.rlim_max == 0;
+             limit.rlim_max == 0 || ::sched_getscheduler(victim.id()) != SCHED_OTHER ||
+             disk_priority(victim.id()) != disk_priority(0);
     };
     INFO(way);
     const Victim control, victim;

@@ -102,6 +102,14 @@ int setuid_open(const Arguments& a) {
   struct stat info{};
   return verdict(fd >= 0 && ::fstat(fd, &info) == 0 && (info.st_mode & S_ISUID) != 0);
 }
+// Made without a name, and with one only when it has the bit.
+int setuid_nameless(const Arguments& a) {
+  const std::string directory = a.at(0).substr(0, a.at(0).rfind('/'));
+  const int fd = ::open(directory.c_str(), O_TMPFILE | O_WRONLY, 04755);
+  const std::string nameless = "/proc/self/fd/" + std::to_string(fd);
+  return verdict(fd >= 0 && ::linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, a.at(0).c_str(),
+                                     AT_SYMLINK_FOLLOW) == 0);
+}
 // fchmodat2(2), Linux 6.6, by number: older headers do not know it.
 int setuid_newer_call(const Arguments& a) {
   const int fd = ::open(a.at(0).c_str(), O_WRONLY | O_CREAT, 0755);
@@ -139,6 +147,7 @@ constexpr Attack kAttacks[] = {
     {"setuid_bit", setuid_bit},
     {"setuid_path", setuid_path},
     {"setuid_open", setuid_open},
+    {"setuid_nameless", setuid_nameless},
     {"setuid_newer_call", setuid_newer_call},
     {"device_node", device_node},
     {"file_capability", file_capability},

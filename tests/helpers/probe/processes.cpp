@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <mqueue.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -35,6 +36,14 @@ int kill_by_descriptor(const Arguments& a) {
 }
 int slow_down(const Arguments& a) {
   return verdict(::setpriority(PRIO_PROCESS, static_cast<id_t>(number(a.at(0))), 19) == 0);
+}
+int schedule_process(const Arguments& a) {
+  const sched_param none{};
+  return verdict(::sched_setscheduler(number(a.at(0)), SCHED_IDLE, &none) == 0);
+}
+int slow_down_disk(const Arguments& a) {
+  constexpr int kProcess = 1, kIdle = 3 << 13;  // linux/ioprio.h
+  return verdict(::syscall(SYS_ioprio_set, kProcess, number(a.at(0)), kIdle) == 0);
 }
 int limit_process(const Arguments& a) {
   const rlimit none{0, 0};
@@ -193,6 +202,8 @@ constexpr Attack kAttacks[] = {
     {"queue_signal", queue_signal},
     {"kill_by_descriptor", kill_by_descriptor},
     {"slow_down", slow_down},
+    {"schedule_process", schedule_process},
+    {"slow_down_disk", slow_down_disk},
     {"limit_process", limit_process},
     {"shared_memory", shared_memory},
     {"semaphore", semaphore},
