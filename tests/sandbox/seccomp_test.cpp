@@ -39,7 +39,7 @@
 #include "sandbox/seccomp_filter.hpp"
 #include "support/bpf_program.hpp"
 
-using mixguard::sandbox::exec_filter;
+using mixguard::sandbox::monitor_filter;
 using mixguard::sandbox::seccomp_filter;
 using mixguard::sandbox::SeccompOptions;
 using mixguard::test::BpfProgram;
@@ -72,15 +72,16 @@ const std::vector<Filter>& filters() {
   }();
   return all;
 }
-const BpfProgram& exec_program() {
-  static const BpfProgram program(exec_filter());
-  return program;
+const BpfProgram& monitor_program(bool connections) {
+  static const BpfProgram execs(monitor_filter(false));
+  static const BpfProgram both(monitor_filter(true));
+  return connections ? both : execs;
 }
 // In the order of the golden files' columns.
 std::vector<const BpfProgram*> programs() {
   std::vector<const BpfProgram*> all;
   for (const Filter& filter : filters()) all.push_back(&filter.program);
-  all.push_back(&exec_program());
+  for (const bool connections : {false, true}) all.push_back(&monitor_program(connections));
   return all;
 }
 
@@ -349,6 +350,7 @@ std::vector<std::string> column_names() {
   std::vector<std::string> names;
   for (const Filter& filter : filters()) names.emplace_back(filter.name);
   names.emplace_back("exec");
+  names.emplace_back("exec, connect");
   return names;
 }
 
@@ -494,7 +496,8 @@ TEST_CASE("seccomp: the kernel takes every program", "[seccomp]") {
   for (const SeccompOptions options : {SeccompOptions{true, false}, SeccompOptions{true, true},
                                        SeccompOptions{false, false}, SeccompOptions{false, true}})
     CHECK(BpfProgram::objection(seccomp_filter(options)).empty());
-  CHECK(BpfProgram::objection(exec_filter()).empty());
+  for (const bool connections : {false, true})
+    CHECK(BpfProgram::objection(monitor_filter(connections)).empty());
 }
 
 TEST_CASE("seccomp: without namespaces no option opens unix sockets", "[seccomp]") {
@@ -551,14 +554,18 @@ TEST_CASE("seccomp: a filter of the sandbox allows, refuses with an error or kil
   }));
 }
 
-TEST_CASE("seccomp: the filter for execs has no opinion on other calls", "[seccomp]") {
+TEST_CASE("seccomp: the monitor's filter has no opinion on other calls", "[seccomp]") {
   const auto execve = static_cast<std::uint32_t>(number_of("execve"));
   const auto execveat = static_cast<std::uint32_t>(number_of("execveat"));
+  const auto connect = static_cast<std::uint32_t>(number_of("connect"));
   CHECK(rc::check([&] {
-    const auto number = *rc::gen::oneOf(rc::gen::inRange(0U, 600U), rc::gen::just(execve));
-    const bool is_exec = number == execve || number == execveat;
-    RC_ASSERT(answer(exec_program(), number, *arguments()).value ==
-              (is_exec ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW));
+    const auto number =
+        *rc::gen::oneOf(rc::gen::inRange(0U, 600U), rc::gen::element(execve, execveat, connect));
+    const auto connections = *rc::gen::arbitrary<bool>();
+    const bool is_told =
+        number == execve || number == execveat || (connections && number == connect);
+    RC_ASSERT(answer(monitor_program(connections), number, *arguments()).value ==
+              (is_told ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW));
   }));
 }
 
