@@ -8,10 +8,10 @@ rounds=${1:-30}
 "$root/tests/install.sh" build example bench
 cd "$root"
 log=$(mktemp)
-{ cmake --preset release && cmake --build --preset release --target mixguard decide_bench; } >"$log" 2>&1 || { tail "$log"; exit 1; }
+{ cmake --preset release && cmake --build --preset release --target mixguard decide_bench bench_filter open_close; } >"$log" 2>&1 || { tail "$log"; exit 1; }
 mixguard=$root/build/release/mixguard
 
-work=$(mktemp -d /tmp/mixguard-bench-XXXXXX)
+work=$(mktemp -d "$root/build/bench-XXXXXX")  # firejail shows neither /tmp nor /var/tmp
 trap 'chmod -R u+rwX "$work" 2>/dev/null; rm -rf "$work" "$log"' EXIT
 export HOME=$work/home XDG_STATE_HOME=$work/state LANG=C.UTF-8
 mkdir -p "$HOME" "$XDG_STATE_HOME"
@@ -49,10 +49,28 @@ argv     = ["git", "push", "@any..."]
 decision = "deny"
 TOML
 { cat "$work/spawn.toml"; printf '[safeguards]\nexec_rules = "off"\n'; } >"$work/unjudged.toml"
+# Inside the project, where every sandbox shows it.
+cp "$root/build/release/tests/open_close" "$work/ledger/open_close"
+open_close=("$work/ledger/open_close" 100000 "$work/ledger/mix.exs")
+cat >"$work/open.toml" <<TOML
+version = 1
+[[exec]]
+id       = "open-close"
+path     = "$work/ledger/open_close"
+as       = ["command"]
+argv     = ["@any..."]
+decision = "allow"
+TOML
+"$root/build/release/tests/bench_filter" >"$work/filter"
+# sudo's own judgement of what a command starts, with its settings and without.
+printf 'root ALL=(ALL:ALL) NOPASSWD: ALL\n' >"$work/sudoers.plain"
+printf 'Defaults intercept\nDefaults intercept_type=trace\nroot ALL=(ALL:ALL) NOPASSWD: ALL\n' >"$work/sudoers.intercept"
+chmod 440 "$work"/sudoers.*
 spawn=(/usr/bin/perl -e 'system("/bin/true") for 1..300')
 bwrap_view=(--ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64
   --dev /dev --proc /proc --tmpfs /tmp --bind "$PWD" "$PWD" --unshare-all --die-with-parent --new-session --cap-drop ALL
-  --clearenv --setenv PATH /usr/bin:/bin --chdir "$PWD")
+  --clearenv --setenv PATH /usr/bin:/bin --chdir "$PWD" --seccomp 9)
+firejail_view=(--quiet --noprofile --net=none --private-tmp --caps.drop=all --seccomp)
 
 now() { date +%s%N; }
 # time_once COMMAND…: microseconds of the whole process.
@@ -65,12 +83,21 @@ median() { sort -n "$1" | awk '{a[NR]=$1} END {print (NR % 2) ? a[(NR + 1) / 2] 
 
 bare_true() { /bin/true; }
 guard_true() { "$mixguard" -q --policy "$work/true.toml" /bin/true; }
-bwrap_true() { bwrap "${bwrap_view[@]}" /bin/true; }
-firejail_true() { firejail --quiet --noprofile --net=none --private-tmp --caps.drop=all --seccomp /bin/true; }
+bwrap_true() { bwrap "${bwrap_view[@]}" /bin/true 9<"$work/filter"; }
+firejail_true() { firejail "${firejail_view[@]}" /bin/true; }
 bare_spawn() { "${spawn[@]}"; }
 judged_spawn() { "$mixguard" -q --policy "$work/spawn.toml" "${spawn[@]}"; }
 unjudged_spawn() { "$mixguard" -q --policy "$work/unjudged.toml" "${spawn[@]}"; }
-bwrap_spawn() { bwrap "${bwrap_view[@]}" "${spawn[@]}"; }
+bwrap_spawn() { bwrap "${bwrap_view[@]}" "${spawn[@]}" 9<"$work/filter"; }
+firejail_spawn() { firejail "${firejail_view[@]}" "${spawn[@]}"; }
+# In a mount namespace of its own: the machine's sudoers file stays as it is.
+sudo_with() { unshare -m sh -c 'mount --bind "$0" /etc/sudoers && exec sudo -n "$@"' "$work/sudoers.$1" "${spawn[@]}"; }
+sudo_spawn() { sudo_with plain; }
+intercepted_spawn() { sudo_with intercept; }
+bare_open() { "${open_close[@]}"; }
+guard_open() { "$mixguard" -q --policy "$work/open.toml" "${open_close[@]}"; }
+bwrap_open() { bwrap "${bwrap_view[@]}" "${open_close[@]}" 9<"$work/filter"; }
+firejail_open() { firejail "${firejail_view[@]}" "${open_close[@]}"; }
 bare_check() { /bin/true; }
 guard_check() { "$mixguard" check --policy "$work/rules.toml" -- mix test; }
 sudo_check() { sudo -n -l /bin/true; }
@@ -88,6 +115,19 @@ compare() {
     for name in "$@"; do time_once "$name" >>"$work/$name.us"; done
   done
 }
+# inside ROUNDS NAME…: what the command itself measures, in nanoseconds.
+inside() {
+  local n=$1 i name
+  shift
+  for name in "$@"; do : >"$work/$name.ns"; done
+  for ((i = 0; i < n; i++)); do
+    for name in "$@"; do "$name" 2>/dev/null </dev/null >>"$work/$name.ns"; done
+  done
+}
+us() { awk -v ns="$(median "$work/$1.ns")" 'BEGIN {printf "%.2f", ns / 1000}'; }
+us_ratio() { awk -v a="$(median "$work/$1.ns")" -v b="$(median "$work/$2.ns")" 'BEGIN {printf "%.2f", a / b}'; }
+# each_added NAME NAME: to one program of 300, in milliseconds.
+each_added() { awk -v a="$(median "$work/$1.us")" -v b="$(median "$work/$2.us")" 'BEGIN {printf "%.2f", (a - b) / 300000}'; }
 ms() { awk -v us="$(median "$work/$1.us")" 'BEGIN {printf "%.1f", us / 1000}'; }
 each() { awk -v us="$(median "$work/$1.us")" 'BEGIN {printf "%.2f", us / 300000}'; }
 ratio() { awk -v a="$(median "$work/$1.us")" -v b="$(median "$work/$2.us")" 'BEGIN {printf "%.2f", a / b}'; }
@@ -102,7 +142,9 @@ compare $((rounds * 3)) bare_check guard_check sudo_check
 echo "the decision in process"
 "$root/build/release/tests/decide_bench" >"$work/decide"
 echo "300 programs started inside, $rounds rounds"
-compare "$rounds" bare_spawn judged_spawn unjudged_spawn bwrap_spawn
+compare "$rounds" bare_spawn judged_spawn unjudged_spawn bwrap_spawn firejail_spawn sudo_spawn intercepted_spawn
+echo "open and close inside, $rounds rounds"
+inside "$rounds" bare_open guard_open bwrap_open firejail_open
 echo "mix compile with nothing to do, $rounds rounds"
 compare "$rounds" bare_compile guard_compile
 echo "mix test, $rounds rounds"
@@ -119,7 +161,7 @@ Made by \`tests/bench/run.sh\`; medians of whole processes, run in turn in one s
 |---|---|---|---|
 | nothing | $(ms bare_true) ms | | |
 | mixguard: decision, overlay transaction, namespaces, Landlock, seccomp, synced record | $(ms guard_true) ms | $(added guard_true bare_true) ms | 1.00 |
-| bubblewrap $(bwrap --version | cut -d' ' -f2), all namespaces, no seccomp, no Landlock, no record | $(ms bwrap_true) ms | $(added bwrap_true bare_true) ms | $(ratio bwrap_true guard_true) |
+| bubblewrap $(bwrap --version | cut -d' ' -f2), all namespaces, the same filter, no Landlock, no overlay, no record | $(ms bwrap_true) ms | $(added bwrap_true bare_true) ms | $(ratio bwrap_true guard_true) |
 | firejail $(firejail --version | sed -n 's/.*version //p' | head -n 1), no profile, no network, caps, seccomp | $(ms firejail_true) ms | $(added firejail_true bare_true) ms | $(ratio firejail_true guard_true) |
 
 ## A program started inside
@@ -129,8 +171,21 @@ Made by \`tests/bench/run.sh\`; medians of whole processes, run in turn in one s
 |---|---|---|
 | nothing | $(each bare_spawn) ms | |
 | mixguard, \`exec_rules = "off"\` | $(each unjudged_spawn) ms | |
-| mixguard, each exec judged twice | $(each judged_spawn) ms | $(awk -v a="$(median "$work/judged_spawn.us")" -v b="$(median "$work/unjudged_spawn.us")" 'BEGIN {printf "%.2f", (a - b) / 300000}') ms |
+| mixguard, each exec judged twice | $(each judged_spawn) ms | $(each_added judged_spawn unjudged_spawn) ms |
 | bubblewrap, nothing judged | $(each bwrap_spawn) ms | |
+| firejail, nothing judged | $(each firejail_spawn) ms | |
+| sudo, nothing judged | $(each sudo_spawn) ms | |
+| sudo, \`intercept\` with \`intercept_type=trace\` | $(each intercepted_spawn) ms | $(each_added intercepted_spawn sudo_spawn) ms |
+
+## A file opened and closed inside
+\`tests/bench/open_close.cpp\`, 100,000 times, in the project.
+
+| inside | each | against bare |
+|---|---|---|
+| nothing | $(us bare_open) µs | 1.00 |
+| mixguard: overlay, Landlock, seccomp | $(us guard_open) µs | $(us_ratio guard_open bare_open) |
+| bubblewrap: a bind mount, the same filter | $(us bwrap_open) µs | $(us_ratio bwrap_open bare_open) |
+| firejail: a bind mount, its own filter | $(us firejail_open) µs | $(us_ratio firejail_open bare_open) |
 
 ## Mix in \`examples/ledger\`
 | command | bare | guarded | ratio |
