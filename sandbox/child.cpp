@@ -75,6 +75,7 @@ struct Child {
   void loopback_up() const noexcept;
   void hand_listeners_over() const noexcept;
 
+  static int start_payload(void* child) noexcept { static_cast<const Child*>(child)->payload(); }
   [[noreturn]] void payload() const noexcept;
   void take_stdio() const noexcept;
   void apply_landlock() const noexcept;
@@ -637,10 +638,11 @@ void child_main(const ChildPlan& plan) noexcept {
   child.drop_capabilities();
   const int ended = child.prepare_init();
   await(plan.control_fd, Order::Kind::kStart);
-  // Raw: fork(3) would run the atfork handlers of every library.
-  const auto command = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+  // In our memory until its exec, while we wait: nothing is copied that it would throw away.
+  alignas(16) static std::array<char, 65536> stack;
+  const pid_t command = ::clone(&Child::start_payload, stack.data() + stack.size(),
+                                CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
   child.check(command >= 0, Stage::kSpawnPayload);
-  if (command == 0) child.payload();
   child.init(command, ended);
 }
 

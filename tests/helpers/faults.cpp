@@ -71,7 +71,7 @@ constexpr Rule kSteps[] = {
     {"loopback", "ioctl", EPERM, is(1, SIOCSIFFLAGS)},
     {"listen", "listen", EACCES, {}},
     {"exec_filter", "seccomp", EPERM, is(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)},
-    {"spawn_payload", "clone", EAGAIN, is(0, SIGCHLD)},
+    {"spawn_payload", "clone", EAGAIN, is(0, CLONE_VM | CLONE_VFORK | SIGCHLD)},
     {"signals", "signalfd4", EMFILE, {}},
     {"limits", "prlimit64", EPERM, scmp_arg_cmp{2, SCMP_CMP_NE, 0, 0}},
     {"no_new_privileges", "prctl", EINVAL, is(0, PR_SET_NO_NEW_PRIVS)},
