@@ -63,9 +63,13 @@ group schema tests/policy/schema.py "$bin/mixguard"
 group option-parser tests/policy/option_parser.sh "$bin/tests/decision_dump"
 group sandbox "$bin/tests/sandbox_tests"
 # The same as on older kernels and under container filters; what is weaker then is declared there, not skipped.
-for hidden in landlock clone3 openat2 userns 'userns landlock-above-2' 'landlock clone3 openat2 userns'; do
+for hidden in landlock clone3 openat2 docker 'userns landlock-above-2' 'landlock clone3 openat2 userns'; do
   # shellcheck disable=SC2086
   group "sandbox-without-${hidden// /-}" "$bin/tests/hide" $hidden -- "$bin/tests/sandbox_tests"
+done
+# Inside another sandbox, and where nothing may be traced.
+for hidden in listener ptrace; do
+  group "sandbox-without-$hidden" "$bin/tests/hide" "$hidden" -- "$bin/tests/sandbox_tests" '[exec],[mode],[reduced],[net],[escape]'
 done
 group guard "$bin/tests/guard_tests"
 group fuzz-corpus tests/fuzz/replay.sh "$bin/tests/fuzz"

@@ -48,6 +48,33 @@ constexpr Rule kFeatures[] = {
     {"userns", "unshare", EPERM, has(0, CLONE_NEWUSER)},
     {"userns", "clone", EPERM, has(0, CLONE_NEWUSER)},
     {"userns", "clone3", ENOSYS, {}},
+    // Docker's default profile for a container without CAP_SYS_ADMIN (moby/profiles/seccomp), as
+    // far as anybody here makes these calls.
+    {"docker", "unshare", EPERM, {}},
+    {"docker", "setns", EPERM, {}},
+    {"docker", "clone", EPERM, has(0, CLONE_NEWUSER)},
+    {"docker", "clone", EPERM, has(0, CLONE_NEWNS)},
+    {"docker", "clone", EPERM, has(0, CLONE_NEWPID)},
+    {"docker", "clone", EPERM, has(0, CLONE_NEWNET)},
+    {"docker", "clone3", ENOSYS, {}},
+    {"docker", "mount", EPERM, {}},
+    {"docker", "umount2", EPERM, {}},
+    {"docker", "pivot_root", EPERM, {}},
+    {"docker", "open_tree", EPERM, {}},
+    {"docker", "move_mount", EPERM, {}},
+    {"docker", "fsopen", EPERM, {}},
+    {"docker", "fsmount", EPERM, {}},
+    {"docker", "mount_setattr", EPERM, {}},
+    {"docker", "add_key", EPERM, {}},
+    {"docker", "keyctl", EPERM, {}},
+    {"docker", "request_key", EPERM, {}},
+    {"docker", "bpf", EPERM, {}},
+    {"docker", "perf_event_open", EPERM, {}},
+    {"docker", "userfaultfd", EPERM, {}},
+    {"docker", "io_uring_setup", EPERM, {}},
+    // Inside another sandbox: its monitor has the one listener, or traces.
+    {"listener", "seccomp", EBUSY, is(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)},
+    {"ptrace", "ptrace", EPERM, {}},
 };
 
 // What each step is told by: the flags with which it alone makes the call (sandbox/child.cpp).

@@ -69,12 +69,14 @@ bool has_view(Box& box) {
 TEST_CASE("what is hidden is missing, and nothing else", "[mode]") {
   const sandbox::KernelSupport kernel = sandbox::probe_kernel();
   CHECK_FALSE((hidden("landlock") && kernel.landlock_abi > 0));
-  CHECK_FALSE(((hidden("userns") || hidden("openat2")) && kernel.user_namespaces));
+  const bool no_namespaces = hidden("userns") || hidden("docker") || hidden("openat2");
+  CHECK_FALSE((no_namespaces && kernel.user_namespaces));
+  CHECK(kernel.exec_events != (hidden("listener") || hidden("ptrace") || hidden("openat2")));
   if (hidden("openat2"))
     CHECK((sandbox::sys::openat2(AT_FDCWD, "/", O_PATH, 0, 0) < 0 && errno == ENOSYS));
   const char* must = std::getenv("MIXGUARD_MUST_SANDBOX");
   const bool strict = must != nullptr && std::string_view(must) == "1";
-  if (!hidden("userns") && !hidden("openat2") && !kernel.user_namespaces) {
+  if (!no_namespaces && !kernel.user_namespaces) {
     if (strict) FAIL("MIXGUARD_MUST_SANDBOX=1 and no user namespaces");
     WARN("skipped, the full sandbox: " << kernel.user_namespaces_why);
   }
