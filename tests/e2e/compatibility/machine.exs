@@ -2,7 +2,6 @@
 # What a command learns of the machine, and what it does with files.
 IO.inspect(
   user_home: System.user_home!(),
-  tmp: System.tmp_dir!(),
   cwd: Path.basename(File.cwd!())
 )
 
