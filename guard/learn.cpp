@@ -81,7 +81,7 @@ class Collector {
     if (!env.empty()) facts.environment.push_back("MIX_ENV=" + env);
     if (program.starts_with('/')) {
       facts.program_path = program;
-      facts.same_file_as_program = same_files(program, rules_);
+      facts.same_file_as_program = same_files(program, facts.project_root, rules_);
     }
     const auto [files, is_new] = mix_files_.try_emplace(cwd);
     if (is_new) files->second = read_mix_files(cwd, project_.root);

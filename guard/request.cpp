@@ -46,7 +46,7 @@ policy::Facts gather_facts(const RequestOptions& options, const Judgement& judge
     facts.program_is_pinned |=
         has_slash && !pinned->real.empty() && facts.program_path == pinned->real;
   }
-  facts.same_file_as_program = same_files(facts.program_path, rules);
+  facts.same_file_as_program = same_files(facts.program_path, facts.project_root, rules);
   return facts;
 }
 
@@ -80,11 +80,12 @@ std::uint64_t microseconds_since(Clock::time_point start) {
 
 }  // namespace
 
-std::vector<std::string> same_files(const std::string& program, const policy::Policy& rules) {
+std::vector<std::string> same_files(const std::string& program, const std::string& project_root,
+                                    const policy::Policy& rules) {
   std::vector<std::string> same;
   struct stat own{};
   if (::stat(program.c_str(), &own) != 0) return same;
-  for (std::string& path : rules.command_paths()) {
+  for (std::string& path : rules.command_paths(project_root)) {
     struct stat named{};
     if (::stat(path.c_str(), &named) == 0 && same_file(own, named)) same.push_back(std::move(path));
   }

@@ -58,6 +58,7 @@ tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options);
 
 // Which paths of the policy's [[exec]] rules for commands are the file at `program`.
 [[nodiscard]] std::vector<std::string> same_files(const std::string& program,
+                                                  const std::string& project_root,
                                                   const policy::Policy& rules);
 
 }  // namespace mixguard::guard

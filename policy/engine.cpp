@@ -13,6 +13,7 @@
 #include "policy/launcher.hpp"
 #include "policy/policy_index.hpp"
 #include "policy/text.hpp"
+#include "policy/values.hpp"
 
 namespace mixguard::policy {
 namespace {
@@ -376,11 +377,15 @@ const std::vector<Ruleset>& Policy::layers() const { return index_->layers; }
 
 bool Policy::has_builtin() const { return index_->has_builtin; }
 
-std::vector<std::string> Policy::command_paths() const {
+std::vector<std::string> Policy::command_paths(const std::string& project_root) const {
   std::vector<std::string> paths;
   for (const Ruleset& layer : index_->layers) {
     for (const ExecRule& rule : layer.execs) {
-      if (rule.as_command) paths.insert(paths.end(), rule.paths.begin(), rule.paths.end());
+      if (!rule.as_command) continue;
+      for (const std::string& path : rule.paths) {
+        if (project_root.empty() && path.starts_with("${root}")) continue;
+        paths.push_back(with_root(path, project_root));
+      }
     }
   }
   return paths;

@@ -33,8 +33,9 @@ class Policy {
   // `extends = []`.
   [[nodiscard]] bool has_builtin() const;
   // Paths written in [[exec]] rules with as = "command", for guard to compare with the program by
-  // device and inode.
-  [[nodiscard]] std::vector<std::string> command_paths() const;
+  // device and inode; "${root}" is replaced, and a path below it left out where there is no
+  // project.
+  [[nodiscard]] std::vector<std::string> command_paths(const std::string& project_root) const;
 
   struct Index;  // by task name, private to the engine
 

@@ -30,7 +30,7 @@ Facts imaginary_facts(const Policy& policy, const std::string& program,
   facts.cwd = facts.project_root;
   facts.environment_is_complete = false;
   for (const auto& [name, value] : environment) facts.environment.push_back(name + "=" + value);
-  for (const std::string& path : policy.command_paths()) {
+  for (const std::string& path : policy.command_paths(facts.project_root)) {
     if (path == program || path.ends_with("/" + program)) {
       facts.same_file_as_program.push_back(path);
       facts.program_path = path;

@@ -6,6 +6,7 @@
 #include "policy/judgement.hpp"
 #include "policy/suggestion.hpp"
 #include "policy/text.hpp"
+#include "policy/values.hpp"
 
 namespace mixguard::policy {
 namespace {
@@ -13,7 +14,9 @@ namespace {
 std::string quoted_id(const Grant& rule) { return "rule " + quoted(rule.id); }
 
 bool is_of_program(const ExecRule& rule, const Facts& facts) {
-  return std::any_of(rule.paths.begin(), rule.paths.end(), [&](const std::string& path) {
+  return std::any_of(rule.paths.begin(), rule.paths.end(), [&](const std::string& written) {
+    if (facts.project_root.empty() && written.starts_with("${root}")) return false;
+    const std::string path = with_root(written, facts.project_root);
     const auto& same = facts.same_file_as_program;
     return path == facts.program_path || std::find(same.begin(), same.end(), path) != same.end();
   });

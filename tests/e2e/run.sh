@@ -30,7 +30,16 @@ manifest() { (cd "$1" && find . -path ./.mixguard -prune -o -printf '%p %y %m %l
 # Times, seeds, ids and orders differ between two runs of the same thing.
 normalise() { sed -E 's/[0-9]+(\.[0-9]+)?/N/g; s/\x1b\[[0-9;]*m//g' "$1" | sort; }
 
-reset_case() { name= run= same= want_exit=0 requires= unchanged=; setup=() expect=() refuse=() after=(); }
+# In the code of BOTH: with mixguard the first time, without it the second.
+guarded() { guard() { mixguard "$@"; }; export -f guard; }
+bare() { guard() { [ "$1" = --policy ] && shift 2; "$@"; }; export -f guard; }
+
+reset_case() { name= run= same= both= want_exit=0 requires= unchanged=; setup=() expect=() refuse=() after=(); }
+
+set_up() {
+  local code
+  for code in ${setup[@]+"${setup[@]}"}; do (cd "$project" && eval "$code") >"$work/setup" 2>&1 </dev/null || trouble+=("SETUP failed: $code: $(cat "$work/setup")"); done
+}
 
 play() {
   [ -n "$name" ] || return 0
@@ -41,13 +50,12 @@ play() {
   fi
   fresh "$project"
   rm -rf "$work/state"; mkdir "$work/state"
-  local code
-  for code in ${setup[@]+"${setup[@]}"}; do (cd "$project" && eval "$code") >"$work/setup" 2>&1 </dev/null || trouble+=("SETUP failed: $code: $(cat "$work/setup")"); done
+  set_up
   [ -n "$unchanged" ] && manifest "$project" >"$work/before"
-  (cd "$project" && eval "$run") >"$work/out" 2>&1 </dev/null
+  (cd "$project" && guarded && eval "$run") >"$work/out" 2>&1 </dev/null
   status=$?
   [ "$status" -eq "$want_exit" ] || trouble+=("exit $status, expected $want_exit")
-  local text
+  local text code
   for text in ${expect[@]+"${expect[@]}"}; do grep -qF -- "$text" "$work/out" || trouble+=("output lacks: $text"); done
   for text in ${refuse[@]+"${refuse[@]}"}; do grep -qF -- "$text" "$work/out" && trouble+=("output has: $text"); done
   if [ -n "$unchanged" ]; then
@@ -57,7 +65,8 @@ play() {
   for code in ${after[@]+"${after[@]}"}; do (cd "$project" && eval "$code") >"$work/check" 2>&1 </dev/null || trouble+=("not so afterwards: $code $(cat "$work/check")"); done
   if [ -n "$same" ]; then
     fresh "$project"
-    (cd "$project" && unset MIX_ENV && eval "$same") >"$work/bare" 2>&1 </dev/null
+    [ -n "$both" ] && set_up
+    (cd "$project" && unset MIX_ENV && bare && eval "$same") >"$work/bare" 2>&1 </dev/null
     local bare=$?
     [ "$bare" -eq "$status" ] || trouble+=("exit $status, bare $bare")
     diff <(normalise "$work/bare") <(normalise "$work/out") >"$work/diff" || trouble+=("output differs from bare: $(head -n 10 "$work/diff")")
@@ -84,6 +93,7 @@ for file in "$here"/*.e2e; do
       'EXPECT '*) expect+=("${line#EXPECT }") ;;
       'REFUSE '*) refuse+=("${line#REFUSE }") ;;
       'SAME '*) same=${line#SAME } ;;
+      'BOTH '*) both=1 run=${line#BOTH } same=$run ;;
       'AFTER '*) after+=("${line#AFTER }") ;;
       'REQUIRES '*) requires=${line#REQUIRES } ;;
       UNCHANGED) unchanged=1 ;;

@@ -34,7 +34,7 @@ void ask(const policy::Policy& policy) {
       {"git", "log", "-1"}};
   policy::Facts facts = fuzz::facts();
   facts.program_path = "/usr/bin/git";
-  facts.same_file_as_program = policy.command_paths();
+  facts.same_file_as_program = policy.command_paths(facts.project_root);
   for (const std::string_view env : {"dev", "prod"}) {
     facts.environment = {"MIX_ENV=" + std::string(env), "DATABASE_URL=ecto://u:p@localhost/d"};
     for (const Words& command : kCommands) fuzz::judge(policy, command, facts);

@@ -141,8 +141,35 @@ TEST_CASE("children are judged by the strictest rule for their file, arguments a
         Words{"GIT_*"});
   CHECK(child_paths(policy(), "/home/u/shop") ==
         Words{"/usr/bin/git", "/usr/bin/gmake", "/usr/bin/make"});
-  CHECK(policy().command_paths() ==
+  CHECK(policy().command_paths("/home/u/shop") ==
         Words{"/usr/bin/git", "/usr/bin/git", "/usr/bin/cat", "/bin/sh"});
+}
+
+TEST_CASE("a rule for a program below ${root} speaks of this project's, and of none without one") {
+  const Policy rules = bare_policy(R"(
+    [[exec]]
+    id = "tool"
+    path = "${root}/bin/tool"
+    as = ["command"]
+    decision = "allow"
+    [[expect]]
+    run = ["bin/tool"]
+    is = "allow"
+  )");
+  Facts given = facts();
+  const std::string tool = given.project_root + "/bin/tool";
+  CHECK(rules.command_paths(given.project_root) == Words{tool});
+  CHECK(rules.command_paths("").empty());
+  given.program_path = tool;
+  CHECK(outcome(decide(rules, {"bin/tool"}, given)) == "allow");
+  given.program_path = "/elsewhere/bin/tool";
+  CHECK(outcome(decide(rules, {"bin/tool"}, given)) == "deny E_LAUNCHER");
+  given.same_file_as_program = {tool};
+  CHECK(outcome(decide(rules, {"bin/tool"}, given)) == "allow");
+  given.program_path = "/bin/tool";
+  given.same_file_as_program = {};
+  given.project_root = "";
+  CHECK(outcome(decide(rules, {"bin/tool"}, given)) == "deny E_LAUNCHER");
 }
 
 TEST_CASE("what would allow a child is the smallest rule, and does") {
