@@ -234,6 +234,29 @@ Result<Project> find_project(const std::string& directory) {
   return project;
 }
 
+Result<Project> place_of_new_project(const std::string& cwd, const std::string& path) {
+  Project project;
+  project.root = project.cwd = cwd;
+  const std::string home = real_path(environment_variable("HOME").value_or(""));
+  if (path == cwd) {
+    project.new_folder = ".";
+    if (cwd != "/" && (home.empty() || !is_within(home, cwd))) return project;
+    return fail(cwd +
+                " would be the project, with everything in it; give the project a folder "
+                "of its own (mix new NAME)");
+  }
+  const std::string below = path.substr(cwd == "/" ? 1 : cwd.size() + 1);
+  project.new_folder = below.substr(0, below.find('/'));
+  const Directory directory(::opendir(cwd.c_str()));
+  if (!directory) return fail(cwd + ": " + std::strerror(errno), errno);
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != ".." && name != ".mixguard" && name != project.new_folder)
+      project.hidden.push_back(name);
+  }
+  return project;
+}
+
 Result<std::vector<std::string>> find_denied(const std::string& root,
                                              const std::vector<std::string>& patterns) {
   if (patterns.empty()) return std::vector<std::string>();

@@ -18,12 +18,20 @@ struct Project {
                      // app inside one
   std::string
       cwd;  // absolute real path the command runs in: the caller's when that is inside the root
+  // Of a project that the command is to make, in a directory that is none: its folder in `root`
+  // ("." for the directory itself), and what lies beside it, which is not the command's to see.
+  std::string new_folder;
+  std::vector<std::string> hidden;
   [[nodiscard]] bool found() const { return !root.empty(); }
 };
 
 // `directory` is --project, or empty for the nearest mix.exs upwards from the working directory. No
 // mix.exs is not an error here: root is empty then.
 Result<Project> find_project(const std::string& directory);
+
+// The working directory as the place where a project is to be made at `path` (absolute, below it):
+// with what lies beside it. Fails where that would be the home directory itself, or one above it.
+Result<Project> place_of_new_project(const std::string& cwd, const std::string& path);
 
 // Paths below `root` that match a [fs] deny pattern, project-relative; everything is searched but
 // the store. Fails when a directory cannot be searched that the command could.

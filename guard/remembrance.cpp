@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -21,8 +22,21 @@ bool is_directory(const std::string& path) {
   return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+constexpr const char* kBuild = "_build";
+
 bool is_build_artifact(const std::string& path) {
-  return is_within(path, "_build") || is_within(path, "cover");
+  return is_within(path, kBuild) || is_within(path, "cover");
+}
+
+// What Mix compiles, or goes by when it does: code that was made of it is not to outlive it,
+// because Mix takes it for current by time and size.
+bool is_compiled(const std::string& path) {
+  static constexpr std::array<std::string_view, 14> kSources{
+      ".ex",  ".exs", ".eex", ".leex", ".heex", ".erl",  ".hrl",
+      ".xrl", ".yrl", ".src", ".c",    ".h",    ".lock", ".po"};
+  return std::any_of(kSources.begin(), kSources.end(),
+                     [&](std::string_view ending) { return path.ends_with(ending); }) ||
+         is_within(path, "deps") || is_within(path, "priv");
 }
 
 std::vector<std::string> absolute(const std::string& root, const std::vector<std::string>& paths) {
@@ -88,8 +102,10 @@ Result<void> Remembrance::begin(const Store& store, const std::string& run_id,
 
 Result<void> Remembrance::begin_overlay(const Store& store, const std::string& run_id,
                                         const Judgement& judgement, sandbox::Workspace& workspace) {
-  const auto hidden = find_denied(judgement.project.root, judgement.decision.confinement.deny);
+  auto hidden = find_denied(judgement.project.root, judgement.decision.confinement.deny);
   if (!hidden) return propagate(hidden);
+  const std::vector<std::string>& beside = judgement.project.hidden;
+  hidden->insert(hidden->end(), beside.begin(), beside.end());
   Result<Transaction> begun = Transaction::begin(store, run_id, *hidden);
   if (!begun) return propagate(begun);
   transaction_.emplace(std::move(*begun));
@@ -103,6 +119,11 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
                                          sandbox::Workspace& workspace) {
   const policy::Confinement& confinement = judgement.decision.confinement;
   const std::string& root = judgement.project.root;
+  if (!judgement.project.new_folder.empty()) {
+    return fail(
+        "making a project where there is none needs an overlay, so that what lies beside it is not "
+        "shown; see mixguard doctor");
+  }
   const auto hidden = find_denied(root, confinement.deny);
   if (!hidden) return propagate(hidden);
   if (!overlay && !hidden->empty()) {
@@ -194,7 +215,33 @@ Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
   return result_;
 }
 
-Result<RunResult> Remembrance::abandon() {
+Result<RunResult> Remembrance::keep_build_of(ChangeSet changes) {
+  const auto stays = [](const Change& change) {
+    return change.disposition == Disposition::kCommit && is_within(change.path, kBuild);
+  };
+  ChangeSet build;
+  bool sources_changed = false;
+  for (const Change& change : changes.changes) {
+    if (stays(change)) build.changes.push_back(change);
+    sources_changed |= !is_within(change.path, kBuild) && is_compiled(change.path);
+  }
+  result_.changes = std::move(changes);
+  if (sources_changed || build.changes.empty()) {
+    if (auto discarded = transaction_->discard(); !discarded) return propagate(discarded);
+    return result_;
+  }
+  if (auto committed = transaction_->commit(build); !committed) {
+    if (!transaction_->intended()) static_cast<void>(transaction_->discard());
+    return propagate(committed);
+  }
+  for (Change& change : result_.changes.changes) {
+    if (!stays(change)) change.disposition = Disposition::kDiscard;
+  }
+  result_.committed = true;
+  return result_;
+}
+
+Result<RunResult> Remembrance::abandon(bool keep_build) {
   if (preimage_) {
     Result<ChangeSet> changes = preimage_->changes();
     if (!changes) return propagate(changes);
@@ -210,8 +257,10 @@ Result<RunResult> Remembrance::abandon() {
   }
   if (!transaction_) return result_;
   // What it did is still told; that it cannot be told must not keep it.
-  if (Result<ChangeSet> changes = transaction_->changes(policy_); changes)
+  if (Result<ChangeSet> changes = transaction_->changes(policy_); changes) {
+    if (keep_build) return keep_build_of(std::move(*changes));
     result_.changes = std::move(*changes);
+  }
   if (auto discarded = transaction_->discard(); !discarded) return propagate(discarded);
   return result_;
 }

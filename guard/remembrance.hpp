@@ -46,8 +46,8 @@ class Remembrance {
   // anything that may not be committed keeps everything from being committed.
   Result<RunResult> finish(bool dry_run, bool strict);
   // The command failed: the project is as before (a live run keeps what it wrote; `rollback` undoes
-  // it).
-  Result<RunResult> abandon();
+  // it). With `keep_build` what it compiled stays, unless what it was compiled from does not.
+  Result<RunResult> abandon(bool keep_build);
   // The command never ran.
   Result<void> discard();
 
@@ -61,6 +61,7 @@ class Remembrance {
                               sandbox::Workspace& workspace);
 
   void take(ChangeSet changes);
+  Result<RunResult> keep_build_of(ChangeSet changes);
 
   WritePolicy policy_;
   std::string quarantine_;

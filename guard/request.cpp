@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
@@ -73,6 +75,27 @@ void mention_untrusted(const RequestOptions& options, const LoadedPolicy& loaded
     judgement.policy_changes = changes_since_trust(loaded.untrusted->path).value_or("");
 }
 
+// Tasks that make a project and need none: Mix's own, and those of the usual archives.
+bool makes_project(const std::vector<std::string>& argv) {
+  static constexpr std::array<std::string_view, 4> kTasks{"new", "phx.new", "igniter.new",
+                                                          "nerves.new"};
+  return argv.size() > 1 && policy::names_mix(argv.front()) &&
+         std::find(kTasks.begin(), kTasks.end(), argv[1]) != kTasks.end();
+}
+
+// What may be written is the new project, whatever its rule says of a project.
+Result<void> narrow_to_new_project(Judgement& judgement) {
+  policy::Decision& decision = judgement.decision;
+  const policy::Part& part = decision.parts.front();
+  if (decision.verdict == policy::Verdict::kDeny || part.paths.empty()) return {};
+  Result<Project> place = place_of_new_project(judgement.project.cwd, part.paths.front().path);
+  if (!place) return propagate(place);
+  judgement.project = std::move(*place);
+  if (const std::string& folder = judgement.project.new_folder; folder != ".")
+    decision.confinement.write = {folder, folder + "/**"};
+  return {};
+}
+
 std::uint64_t microseconds_since(Clock::time_point start) {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
@@ -97,6 +120,7 @@ tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options) {
   Result<Project> project = find_project(options.project);
   if (!project) return tl::unexpected(RequestTrouble{kExitUsage, {project.error().message}});
   judgement.project = std::move(*project);
+  const bool makes = !judgement.project.found() && makes_project(options.argv);
 
   const Clock::time_point load_start = Clock::now();
   auto loaded = load_policy(judgement.project.root, options.policy_file);
@@ -105,7 +129,8 @@ tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options) {
   judgement.metrics.load_us = microseconds_since(load_start);
   judgement.toolchain = find_toolchain(judgement.project.root);
 
-  const policy::Facts facts = gather_facts(options, judgement, loaded->policy);
+  policy::Facts facts = gather_facts(options, judgement, loaded->policy);
+  if (makes) facts.project_root = facts.cwd;
   const Clock::time_point decide_start = Clock::now();
   judgement.decision = decide(loaded->policy, options.argv, facts, options.detail);
   judgement.metrics.decide_ns = static_cast<std::uint64_t>(
@@ -116,6 +141,10 @@ tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options) {
   if (options.live) judgement.decision.confinement.mode = policy::RunMode::kLive;
   mention_untrusted(options, *loaded, facts, judgement);
   check_paths(judgement.decision);
+  if (makes) {
+    if (auto narrowed = narrow_to_new_project(judgement); !narrowed)
+      return tl::unexpected(RequestTrouble{kExitDenied, {narrowed.error().message}});
+  }
   return judgement;
 }
 

@@ -185,10 +185,11 @@ class Session {
   Trouble exposed_state() {
     const std::string directory = state_directory();
     const std::string real = real_path(directory);
-    if (!judgement_.project.found() ||
-        !is_within(real.empty() ? directory : real, judgement_.project.root)) {
-      return std::nullopt;
-    }
+    const Project& project = judgement_.project;
+    const std::string shown = project.new_folder.empty() || project.new_folder == "."
+                                  ? project.root
+                                  : join_path(project.root, project.new_folder);
+    if (!project.found() || !is_within(real.empty() ? directory : real, shown)) return std::nullopt;
     console_.error(directory +
                    " lies in the project, where the command could write it; set XDG_STATE_HOME to "
                    "a directory outside of it");
@@ -366,8 +367,8 @@ class Session {
     }
     const bool keep =
         code == kExitOk || judgement_.decision.snapshot.on_failure == policy::OnFailure::kKeep;
-    Result<RunResult> result =
-        keep ? remembrance_.finish(options_.dry_run, options_.strict) : remembrance_.abandon();
+    Result<RunResult> result = keep ? remembrance_.finish(options_.dry_run, options_.strict)
+                                    : remembrance_.abandon(keeps_build());
     if (!result) {
       console_.error(result.error().message);
       code = kExitInternal;
@@ -386,6 +387,12 @@ class Session {
       if (code == kExitOk) code = kExitInternal;
     }
     return code;
+  }
+
+  // A command that was ended may have been in the middle of writing.
+  bool keeps_build() const {
+    return judgement_.decision.snapshot.keeps_build && !options_.dry_run && !options_.strict &&
+           outcome_ && outcome_->kind == Outcome::Kind::kExited && outcome_->interrupted_by == 0;
   }
 
   void say_what_became(const RunResult& result, bool kept) const {

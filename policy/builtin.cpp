@@ -60,7 +60,7 @@ void add_grants(const catalog::Task& task, TaskRule& rule) {
   rule.write = strings(task.write);
   rule.net = strings(task.net);
   rule.snapshot.what = strings(task.snapshot);
-  if (task.keep_on_failure) rule.snapshot.on_failure = OnFailure::kKeep;
+  rule.snapshot.keeps_build = task.keeps_build;
   if (task.live) rule.mode = RunMode::kLive;
   rule.has_args = true;
   for (const catalog::Arg& arg : task.args) {

@@ -55,7 +55,7 @@ struct Task {
   std::string_view preferred_env;
   bool flags_first = false;  // the task stops looking for flags at its first argument
   bool live = false;
-  bool keep_on_failure = false;
+  bool keeps_build = false;  // when it fails, too
   std::span<const Flag> flags;
   std::span<const Arg> args;
   std::span<const std::string_view> write;

@@ -72,6 +72,9 @@ enum class OnFailure { kRollback, kKeep };
 struct SnapshotPlan {
   std::vector<std::string> what;  // as written in the rules: "db", "deps", paths
   OnFailure on_failure = OnFailure::kRollback;
+  // Compiled code stays when the command fails (a test that fails must not make the next one
+  // compile anew): of tasks that change no sources. Only the catalogue says so.
+  bool keeps_build = false;
 };
 
 // A path that was given as a typed argument, for `guard` to resolve beneath `under` before the run:

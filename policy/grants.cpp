@@ -151,9 +151,11 @@ LayerGrant intersection(ByLayer by_layer) {
   return result;
 }
 
-// Keeping what a failed command left takes the consent of every rule that remembers something.
+// Keeping what a failed command left takes the consent of every rule that remembers something, or
+// says so.
 void add_snapshot(const SnapshotPlan& wanted, SnapshotPlan& plan) {
-  if (wanted.what.empty()) return;
+  plan.keeps_build |= wanted.keeps_build;
+  if (wanted.what.empty() && wanted.on_failure == OnFailure::kRollback) return;
   if (plan.what.empty() || wanted.on_failure == OnFailure::kRollback) {
     plan.on_failure = wanted.on_failure;
   }

@@ -33,7 +33,10 @@ int with_judgement(const Invocation& invocation, policy::Detail detail, Console&
 
 int with_store(const Invocation& invocation, Console& console,
                const std::function<Result<int>(const Store&)>& use) {
-  const Result<Project> project = find_project(invocation.common.project);
+  Result<Project> project = find_project(invocation.common.project);
+  // Where a project was made there is a record of it, and no mix.exs.
+  if (project && !project->found() && ::access(".mixguard", F_OK) == 0)
+    project->root = project->cwd;
   const Result<Store> store = project ? open_store_of(*project) : propagate(project);
   const Result<int> code = store ? use(*store) : propagate(store);
   if (code) return *code;

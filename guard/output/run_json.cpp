@@ -33,6 +33,8 @@ std::string_view disposition_name(Disposition disposition) {
   switch (disposition) {
     case Disposition::kCommit:
       return "commit";
+    case Disposition::kDiscard:
+      return "discard";
     case Disposition::kQuarantine:
       return "quarantine";
     case Disposition::kConflict:

@@ -17,6 +17,7 @@ enum class Disposition {
   kQuarantine,  // it may not: kept in the run's quarantine, the project unchanged
   kConflict,    // the project's own copy changed while the command ran: theirs stays, ours is kept
                 // aside
+  kDiscard,     // the command failed, and only what it compiled stays
 };
 
 struct Change {

@@ -55,7 +55,7 @@ struct Task {
   std::string preferred_env;
   bool flags_first = false;
   bool live = false;
-  bool keep_on_failure = false;
+  bool keeps_build = false;
   std::map<std::string, Flag> flags;
   std::vector<Arg> args;
   Strings write;
@@ -261,7 +261,7 @@ void read_flags(const Vocabulary& vocabulary, const toml::table& flags, Task& ta
 
 Task read_task(const Vocabulary& vocabulary, const toml::table& source) {
   only_keys(source, {"name", "class", "because", "instead", "inverse", "prefers", "flags_first",
-                     "mode", "on_failure", "groups", "flags", "args", "write", "net", "snapshot"});
+                     "mode", "keeps_build", "groups", "flags", "args", "write", "net", "snapshot"});
   Task task;
   const auto* because = source.get("because");
   const auto* kind = source.get("class");
@@ -273,7 +273,7 @@ Task read_task(const Vocabulary& vocabulary, const toml::table& source) {
   if (const auto* node = source.get("prefers")) task.preferred_env = text(*node);
   if (const auto* node = source.get("flags_first")) task.flags_first = boolean(*node);
   if (const auto* node = source.get("mode")) task.live = text(*node) == "live";
-  if (const auto* node = source.get("on_failure")) task.keep_on_failure = text(*node) == "keep";
+  if (const auto* node = source.get("keeps_build")) task.keeps_build = boolean(*node);
   if (const auto* node = source.get("write")) task.write = vocabulary.list(*node);
   if (const auto* node = source.get("net")) task.net = vocabulary.list(*node);
   if (const auto* node = source.get("snapshot")) task.snapshot = texts(*node);
@@ -356,7 +356,7 @@ std::string write_task(const Task& task, Writer& writer) {
   out << "    {" << literal(task.name) << ", {" << verdicts << "}, " << literal(task.because)
       << ", " << literal(task.instead) << ", " << literal(task.inverse) << ", "
       << literal(task.preferred_env) << ", " << flag(task.flags_first) << ", " << flag(task.live)
-      << ", " << flag(task.keep_on_failure) << ", " << writer.flags(task.flags) << ", "
+      << ", " << flag(task.keeps_build) << ", " << writer.flags(task.flags) << ", "
       << writer.args(task.args) << ", " << writer.strings(task.write) << ", "
       << writer.strings(task.net) << ", " << writer.strings(task.snapshot) << "},\n";
   return out.str();

@@ -185,10 +185,21 @@ TEST_CASE("keeping what a failed command left takes the consent of every rule") 
   const std::string keep = "snapshot = { what = ['db'], on_failure = 'keep' }";
   const Policy alone = policy_of({ruleset(rule("p", "x", "allow", keep))});
   CHECK(judge(alone, "mix x").snapshot.on_failure == OnFailure::kKeep);
+  const Policy nothing = policy_of(
+      {ruleset(rule("p", "x", "allow", "snapshot = { what = [], on_failure = 'keep' }"))});
+  CHECK(judge(nothing, "mix x").snapshot.on_failure == OnFailure::kKeep);
   const Policy both = policy_of({ruleset(
       rule("p", "x", "allow", keep) + rule("q", "x", "allow", "snapshot = { what = ['deps'] }"))});
   CHECK(judge(both, "mix x").snapshot.on_failure == OnFailure::kRollback);
   CHECK(judge(both, "mix x").snapshot.what == Words{"db", "deps"});
+}
+
+TEST_CASE("what tests and compilers compile stays when they fail, alone and in an alias") {
+  const Policy policy = policy_of({});
+  for (const char* command : {"mix test", "mix compile", "mix do compile + test", "mix coveralls"})
+    CHECK(judge(policy, command).snapshot.keeps_build);
+  for (const char* command : {"mix format", "mix deps.get", "mix phx.gen.schema A a b:string"})
+    CHECK_FALSE(judge(policy, command).snapshot.keeps_build);
 }
 
 TEST_CASE("of two canonical names of one module, the one that the policy uses is right") {

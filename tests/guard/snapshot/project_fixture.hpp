@@ -188,6 +188,8 @@ inline std::string_view word(const guard::Change& change) {
   switch (change.disposition) {
     case guard::Disposition::kQuarantine:
       return "quarantine";
+    case guard::Disposition::kDiscard:
+      return "discard";
     case guard::Disposition::kConflict:
       return "conflict";
     case guard::Disposition::kCommit:
