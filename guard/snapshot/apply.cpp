@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -44,6 +45,15 @@ std::set<std::uint64_t> shared_inodes(const std::vector<Op>& ops) {
   return shared;
 }
 
+// Directories of the project in which operations rename.
+std::set<std::string> parents_of(const std::vector<Op>& ops) {
+  std::set<std::string> paths;
+  for (const Op& op : ops) {
+    if (!op.attributes) paths.insert(tree::split(op.path).parent);
+  }
+  return paths;
+}
+
 // A directory of the area that only leads to objects: its own mode means nothing.
 Result<void> make_usable(int dir) {
   if (::faccessat(dir, ".", W_OK, AT_EACCESS) == 0) return {};
@@ -59,10 +69,14 @@ class Applier {
         journal_(journal),
         recovering_(recovering),
         live_(field.project),
-        area_(field.area),
-        shared_(shared_inodes(journal.ops)) {}
+        area_(field.runs),
+        shared_(shared_inodes(journal.ops)),
+        renamed_in_(parents_of(journal.ops)) {}
 
   Result<void> carry_out(Op& op) {
+    Result<bool> passed = recovering_ ? moved_since(op) : false;
+    if (!passed) return propagate(passed);
+    if (*passed) return {};
     auto done = op.attributes ? set_attributes(op) : exchange(op);
     if (done) {
       op.withheld = *done;
@@ -90,7 +104,7 @@ class Applier {
     place.name = tree::split(op.path).name;
     auto live_dir = live_.of(op.path);
     if (!live_dir) return propagate(live_dir);
-    auto area_dir = area_.of(op.path);
+    auto area_dir = area_.of(other_side(journal_, op));
     if (!area_dir) return propagate(area_dir);
     place.live_dir = *live_dir;
     place.area_dir = *area_dir;
@@ -101,6 +115,20 @@ class Applier {
     place.live = *live;
     place.area = *area;
     return place;
+  }
+
+  // A later operation took the directory that the path was in away, which it was done for: the
+  // undoing of a rollback of several runs has such.
+  Result<bool> moved_since(const Op& op) {
+    for (const Op& later : journal_.ops) {
+      if (&later <= &op || later.attributes || later.path == op.path ||
+          !tree::is_at_or_below(op.path, later.path))
+        continue;
+      auto live = live_.look(later.path);
+      if (!live) return propagate(live);
+      if (same_object(later.after, *live)) return true;
+    }
+    return false;
   }
 
   Withheld exchange(const Op& op) {
@@ -124,17 +152,28 @@ class Applier {
     if (!op.before) return "";
     // make_movable() may have moved the ctime of such a one in a run that crashed.
     const bool lent = recovering_ && lacks_write(op.before->mode);
-    const bool ours = lent || shared_.contains(op.before->inode);
+    // So do renames of ours in a directory that is then moved itself.
+    const bool ours = lent || shared_.contains(op.before->inode) || renamed_in_.contains(op.path);
     if (!ours && place.live->ctime != op.before->ctime) return "it changed meanwhile";
     if (!recovering_ || !place.live->is_dir()) return "";
     bool touched = false;
     const auto look_below = [&](const std::string& path, const Node& node) -> Result<tree::Walk> {
-      touched = touched || (path != op.path && node.ctime >= journal_.intended);
+      touched = touched ||
+                (path != op.path && node.ctime >= journal_.intended && !was_put_there(path, node));
       return touched ? tree::Walk::kStop : tree::Walk::kOn;
     };
     auto walked = tree::walk(field_.project, op.path, look_below);
     if (!walked) return propagate(walked);
     return touched ? "something in it changed meanwhile" : "";
+  }
+
+  // By an operation before this one: a rename moves the ctime of what is renamed and of its
+  // directory.
+  [[nodiscard]] bool was_put_there(const std::string& path, const Node& node) const {
+    if (node.is_dir() && renamed_in_.contains(path)) return true;
+    return std::any_of(journal_.ops.begin(), journal_.ops.end(), [&](const Op& op) {
+      return op.path == path && same_object(op.after, node);
+    });
   }
 
   static Result<void> move(const Op& op, const Place& at) {
@@ -208,6 +247,7 @@ class Applier {
   tree::Parents live_;
   tree::Parents area_;
   const std::set<std::uint64_t> shared_;
+  const std::set<std::string> renamed_in_;
 };
 
 Result<void> sync_dirs(int root, const std::set<std::string>& paths, Durability& durability) {
@@ -258,10 +298,10 @@ Result<std::vector<std::string>> prune_dir(int area, const std::string& path, co
   return leading;
 }
 
-std::set<std::string> parents_of(const std::vector<Op>& ops) {
+std::set<std::string> parents_of_other_sides(const Journal& journal) {
   std::set<std::string> paths;
-  for (const Op& op : ops) {
-    if (!op.attributes) paths.insert(tree::split(op.path).parent);
+  for (const Op& op : journal.ops) {
+    if (!op.attributes) paths.insert(tree::split(other_side(journal, op)).parent);
   }
   return paths;
 }
@@ -275,7 +315,9 @@ Result<void> apply(const Field& field, Journal& journal, bool recovering) {
       if (op.attributes.has_value() != attributes) continue;
       if (auto done = applier.carry_out(op); !done) return done;
       if (op.withheld.empty() || attributes || journal.kind != RunKind::kTransaction) continue;
-      if (auto kept = set_aside(field.area, field.run, op.path); !kept) return kept;
+      auto area = tree::open_dir(field.runs, journal.area);
+      if (!area) return propagate(area);
+      if (auto kept = set_aside(area->get(), field.run, op.path); !kept) return kept;
     }
     return {};
   };
@@ -284,11 +326,12 @@ Result<void> apply(const Field& field, Journal& journal, bool recovering) {
   return pass(true);
 }
 
-Result<void> sync_applied(const Field& field, const std::vector<Op>& ops) {
+Result<void> sync_applied(const Field& field, const Journal& journal) {
   Durability durability;
-  std::set<std::string> paths = parents_of(ops);
-  if (auto synced = sync_dirs(field.area, paths, durability); !synced) return synced;
-  for (const Op& op : ops) {
+  if (auto synced = sync_dirs(field.runs, parents_of_other_sides(journal), durability); !synced)
+    return synced;
+  std::set<std::string> paths = parents_of(journal.ops);
+  for (const Op& op : journal.ops) {
     if (op.attributes) paths.insert(op.path);
   }
   if (auto synced = sync_dirs(field.project, paths, durability); !synced) return synced;

@@ -13,11 +13,11 @@
 
 namespace mixguard::guard {
 
-// The two trees between which objects change places, and the run's directory, where what a
-// transaction had to withhold is kept (quarantine/).
+// The two trees between which objects change places, the project and the store's runs/, and the
+// run's directory, where what a transaction had to withhold is kept (quarantine/).
 struct Field {
   int project = -1;
-  int area = -1;
+  int runs = -1;
   int run = -1;
 };
 
@@ -26,7 +26,7 @@ struct Field {
 Result<void> apply(const Field& field, Journal& journal, bool recovering);
 
 // Makes every directory that the operations touched durable.
-Result<void> sync_applied(const Field& field, const std::vector<Op>& ops);
+Result<void> sync_applied(const Field& field, const Journal& journal);
 
 // Makes the parent directories in the area durable, so that every object is found after a crash.
 Result<void> sync_area(int area, const std::vector<Op>& ops, Durability& durability);

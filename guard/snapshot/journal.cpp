@@ -46,6 +46,7 @@ json to_json(const Op& op) {
     object["before"] = to_json(op.before);
     object["after"] = to_json(op.after);
   }
+  if (!op.area.empty()) object["area"] = op.area;
   if (op.touch) object["touch"] = true;
   if (!op.withheld.empty()) object["withheld"] = bytes_to_json(op.withheld);
   return object;
@@ -62,7 +63,7 @@ json to_json(const Journal& journal) {
           {"state", name_of(kStates, journal.state)},
           {"ends_as", name_of(kStates, journal.ends_as)},
           {"area", journal.area},
-          {"undoes", journal.undoes},
+          {"undoes", to_json(journal.undoes)},
           {"since", journal.since},
           {"intended", journal.intended},
           {"settled", journal.settled},
@@ -146,6 +147,7 @@ Op read_op(Reader& reader, const json& value) {
     op.after = read_identity(reader, reader.member(value, "after"));
     if (!op.before && !op.after) reader.reject();
   }
+  if (value.is_object() && value.contains("area")) op.area = reader.bytes(value["area"]);
   op.touch = value.is_object() && value.contains("touch");
   if (value.is_object() && value.contains("withheld"))
     op.withheld = reader.bytes(value["withheld"]);
@@ -166,7 +168,7 @@ std::optional<Journal> from_json(const json& document) {
   journal.state = reader.named<RunState>(kStates, member("state"));
   journal.ends_as = reader.named<RunState>(kStates, member("ends_as"));
   journal.area = reader.bytes(member("area"));
-  journal.undoes = reader.bytes(member("undoes"));
+  journal.undoes = read_paths(reader, member("undoes"));
   journal.since = reader.integer<std::int64_t>(member("since"));
   journal.intended = reader.integer<std::int64_t>(member("intended"));
   journal.settled = reader.integer<std::int64_t>(member("settled"));
@@ -187,6 +189,10 @@ std::optional<Journal> from_json(const json& document) {
 bool same_object(const std::optional<Identity>& identity, const std::optional<tree::Node>& node) {
   if (!identity || !node) return !identity && !node;
   return identity->is(*node);
+}
+
+std::string other_side(const Journal& journal, const Op& op) {
+  return tree::join(op.area.empty() ? journal.area : op.area, op.path);
 }
 
 Change change_of(const Op& op) {

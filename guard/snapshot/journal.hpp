@@ -56,6 +56,9 @@ struct Op {
   std::optional<Identity> after;
   // Set for a directory that stays where it is.
   std::optional<std::pair<Attributes, Attributes>> attributes;
+  // Where the other one of the two lies, when that is not Journal::area: a rollback of several runs
+  // takes each object from the run that had put it aside.
+  std::string area;
   bool touch = false;  // regular files that come to the project get the time `Journal::touch_time`
   std::string withheld;  // why it was not carried out; empty when it was
 };
@@ -71,7 +74,7 @@ struct Journal {
   RunState state = RunState::kBegun;
   RunState ends_as = RunState::kDone;  // once all is carried out
   std::string area;                 // below runs/: the tree with the other side of every operation
-  std::string undoes;               // a rollback: the run that it undoes
+  std::vector<std::string> undoes;  // a rollback: the runs that it undoes, newest first
   std::int64_t since = 0;           // tree::moment() when the run began
   std::int64_t intended = 0;        // … when its intent was written
   std::int64_t settled = 0;         // … when all was applied: what is newer was edited since
@@ -81,6 +84,9 @@ struct Journal {
   std::vector<Op> ops;
   std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done
 };
+
+// Below runs/: where the other side of one of its operations lies.
+[[nodiscard]] std::string other_side(const Journal& journal, const Op& op);
 
 // Nothing when there is no journal, or an empty one (a power cut before anything was synced). A
 // journal that does not match its own digest is an Error.

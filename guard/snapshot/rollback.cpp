@@ -3,9 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <ctime>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "guard/snapshot/journal.hpp"
@@ -27,27 +32,45 @@ bool is_over(const Journal& journal) {
   return journal.state == RunState::kDone || journal.state == RunState::kRolledBack;
 }
 
-Result<Target> newest(const Store& store) {
+// Committed, not rolled back, newest first; as many as `enough` lets be.
+Result<std::vector<Target>> in_force(const Store& store,
+                                     const std::function<bool(const std::string& id)>& is_wanted,
+                                     std::size_t most) {
   auto runs = store.runs();
   if (!runs) return propagate(runs);
-  for (auto id = runs->rbegin(); id != runs->rend(); ++id) {
+  std::vector<Target> targets;
+  for (auto id = runs->rbegin(); id != runs->rend() && targets.size() < most; ++id) {
+    if (!is_wanted(*id)) break;
     auto journal = read_journal(store, *id);
     if (!journal) return propagate(journal);
     if (journal->kind != RunKind::kRollback && journal->state == RunState::kDone &&
         !journal->ops.empty())
-      return Target{*id, std::move(*journal)};
+      targets.push_back({*id, std::move(*journal)});
   }
-  return fail("roll back the last run: there is none that is committed and not rolled back",
-              ENOENT);
+  if (targets.empty())
+    return fail("roll back: there is no run of those that is committed and not rolled back",
+                ENOENT);
+  return targets;
 }
 
-Result<Target> find_target(const Store& store, const std::string& run_id) {
-  if (run_id == "last") return newest(store);
+// Newest first.
+Result<std::vector<Target>> find_targets(const Store& store, const std::string& run_id,
+                                         const RollbackOptions& options) {
+  const auto any = [](const std::string&) { return true; };
+  if (options.since) {
+    const std::string first = first_run_id_at(*options.since);
+    return in_force(store, [&](const std::string& id) { return id >= first; }, SIZE_MAX);
+  }
+  if (options.all) return in_force(store, any, SIZE_MAX);
+  if (options.back > 0) return in_force(store, any, options.back);
+  if (run_id == "last") return in_force(store, any, 1);
   auto journal = read_journal(store, run_id);
   if (!journal) return propagate(journal);
   if (!is_over(*journal))
     return fail("roll back run " + run_id + ": it was never committed", EINVAL);
-  return Target{run_id, std::move(*journal)};
+  std::vector<Target> one;
+  one.push_back({run_id, std::move(*journal)});
+  return one;
 }
 
 // Tells an edit by a person from what later runs and rollbacks did to the same object: both move
@@ -56,10 +79,16 @@ class History {
  public:
   History(const Store& store, const Target& target) : store_(store), target_(target) {}
 
-  Result<bool> edited(const std::string& path, const tree::Node& node) {
+  // `undone`: of newer runs; what they put there goes anyway.
+  Result<bool> edited(const std::string& path, const tree::Node& node,
+                      const std::vector<Op>& undone) {
     bool found = false;
     const auto visit = [&](const std::string& at, const tree::Node& below) -> Result<tree::Walk> {
       if (below.ctime < target_.journal.settled) return tree::Walk::kOn;
+      const bool goes = std::any_of(undone.begin(), undone.end(), [&](const Op& op) {
+        return op.path == at && same_object(op.before, below);
+      });
+      if (goes) return tree::Walk::kPast;
       auto known = explained(at, below);
       if (!known) return propagate(known);
       found = !*known;
@@ -121,55 +150,118 @@ class History {
   std::map<std::string, std::int64_t> homes_;  // directories, and when a run last renamed in them
 };
 
+// mix.exs, config/ and .formatter.exs, here or in an umbrella's app.
+bool is_configuration(const std::string& path) {
+  std::string_view at = path;
+  if (at.starts_with("apps/")) {
+    const std::size_t slash = at.find('/', 5);
+    if (slash == std::string_view::npos) return false;
+    at.remove_prefix(slash + 1);
+  }
+  return at == "mix.exs" || at == ".formatter.exs" || at == "config" || at.starts_with("config/");
+}
+
+bool same_identity(const std::optional<Identity>& a, const std::optional<Identity>& b) {
+  return a.has_value() == b.has_value() && (!a || (a->inode == b->inode && a->born == b->born));
+}
+
+// Plans the undoing of runs, newest first, as one list of operations: one for each path, which puts
+// back what the oldest of them found there.
 class Planner {
  public:
-  Planner(const Store& store, const Target& target, const RollbackOptions& options, int area)
-      : target_(target),
-        options_(options),
-        history_(store, target),
-        live_(store.project_fd()),
-        area_(area) {}
+  Planner(const Store& store, const RollbackOptions& options, int runs)
+      : store_(store), options_(options), live_(store.project_fd()), runs_(runs) {}
 
-  Result<void> plan() {
-    for (auto op = target_.journal.ops.rbegin(); op != target_.journal.ops.rend(); ++op) {
+  Result<void> add(const Target& target) {
+    History history(store_, target);
+    bool complete = true;
+    for (auto op = target.journal.ops.rbegin(); op != target.journal.ops.rend(); ++op) {
       if (!op->withheld.empty()) continue;
-      auto chosen = wanted(*op);
+      auto chosen = wanted(target, *op);
       if (!chosen) return propagate(chosen);
       if (!*chosen) {
-        ++left_;
+        complete = false;
         continue;
       }
       ++matched_;
-      if (auto planned = op->attributes ? attributes(*op) : object(*op); !planned) return planned;
+      const Step step{target, *op, history};
+      auto planned = op->attributes ? attributes(*op) : object(step);
+      if (!planned) return planned;
     }
-    if (matched_ == 0 && !options_.paths.empty())
-      return fail("roll back run " + target_.id + ": it changed nothing at the paths given",
-                  ENOENT);
+    ops_.insert(ops_.end(), std::make_move_iterator(current_.begin()),
+                std::make_move_iterator(current_.end()));
+    current_.clear();
+    if (complete) complete_.push_back(target.id);
+    return {};
+  }
+
+  // Why there is nothing to carry out.
+  Result<void> check(const std::string& what) const {
+    if (matched_ == 0 && options_.selective())
+      return fail("roll back " + what + ": it changed nothing of what was asked for", ENOENT);
     if (ops_.empty() && skipped_.empty())
-      return fail("roll back run " + target_.id + ": there is nothing left to undo", EALREADY);
+      return fail("roll back " + what + ": there is nothing left to undo", EALREADY);
     return {};
   }
 
   [[nodiscard]] std::vector<Op> take_ops() { return std::move(ops_); }
-  [[nodiscard]] std::vector<std::string> take_skipped() { return std::move(skipped_); }
-  [[nodiscard]] bool complete() const { return left_ == 0; }
+  [[nodiscard]] std::vector<std::string> take_skipped() {
+    return {skipped_.begin(), skipped_.end()};
+  }
+  // Of which nothing was left out by the selection.
+  [[nodiscard]] const std::vector<std::string>& complete() const { return complete_; }
 
  private:
-  Result<bool> wanted(const Op& op) const {
-    if (options_.paths.empty()) return true;
+  struct Step {
+    const Target& target;
+    const Op& op;
+    History& history;
+    [[nodiscard]] const std::string& area() const {
+      return op.area.empty() ? target.journal.area : op.area;
+    }
+  };
+
+  Result<bool> wanted(const Target& target, const Op& op) const {
+    if (!options_.selective()) return true;
+    if (options_.build && tree::is_at_or_below(op.path, "_build")) return true;
+    if (options_.config && is_configuration(op.path)) return true;
     for (const std::string& path : options_.paths) {
       if (tree::is_at_or_below(op.path, path)) return true;
       const bool inside = tree::is_at_or_below(path, op.path) && !op.attributes;
       if (inside)
-        return fail("roll back " + path + ": run " + target_.id + " replaced all of " + op.path +
+        return fail("roll back " + path + ": run " + target.id + " replaced all of " + op.path +
                         ", which can only be rolled back as a whole",
                     EINVAL);
     }
     return false;
   }
 
+  // The planned operation at the path itself, of a run that is newer.
+  Op* planned_at(const std::string& path, bool attributes) {
+    const auto found = std::find_if(ops_.begin(), ops_.end(), [&](const Op& op) {
+      return op.path == path && op.attributes.has_value() == attributes;
+    });
+    return found == ops_.end() ? nullptr : &*found;
+  }
+  // The one that moves a directory above the path; the innermost.
+  const Op* planned_above(const std::string& path) const {
+    const Op* innermost = nullptr;
+    for (const Op& op : ops_) {
+      const bool above = !op.attributes && op.path != path && tree::is_at_or_below(path, op.path);
+      if (above && (innermost == nullptr || innermost->path.size() < op.path.size()))
+        innermost = &op;
+    }
+    return innermost;
+  }
+
   Result<void> attributes(const Op& op) {
     const auto& [before, after] = *op.attributes;
+    if (planned_above(op.path) != nullptr || planned_at(op.path, false) != nullptr) return {};
+    if (Op* newer = planned_at(op.path, true)) {
+      if (newer->attributes->second.mode != after.mode && !options_.force) return skip(op);
+      newer->attributes->second = before;
+      return {};
+    }
     auto node = live_.look(op.path);
     if (!node) return propagate(node);
     if (*node && (*node)->is_dir() && (*node)->permissions() == before.mode && !before.mtime)
@@ -180,72 +272,114 @@ class Planner {
     undo.path = op.path;
     undo.attributes.emplace(Attributes{(*node)->permissions(), (*node)->mtime}, before);
     if (!before.mtime) undo.attributes->first.mtime.reset();
-    ops_.push_back(std::move(undo));
+    current_.push_back(std::move(undo));
     return {};
   }
 
-  Result<void> object(const Op& op) {
-    auto live = live_.look(op.path);
-    if (!live) return propagate(live);
-    if (same_object(op.before, *live)) return {};  // undone already
-    bool edited = !same_object(op.after, *live);
-    if (!edited && *live) {
-      auto changed = history_.edited(op.path, **live);
+  Result<void> object(const Step& step) {
+    const Op& op = step.op;
+    if (skipped_.contains(op.path)) return {};
+    if (Op* newer = planned_at(op.path, false)) return older_version(step, *newer);
+    // Where a newer run moved the directory, it is looked for in there.
+    const Op* above = planned_above(op.path);
+    auto present = above == nullptr ? live_.look(op.path) : moved_along(*above, op.path);
+    if (!present) return propagate(present);
+    if (same_object(op.before, *present)) return {};  // undone already
+    bool edited = !same_object(op.after, *present);
+    if (!edited && *present && above == nullptr) {
+      auto changed = step.history.edited(op.path, **present, ops_);
       if (!changed) return propagate(changed);
       edited = *changed;
     }
     if (edited && !options_.force) return skip(op);
-    auto stored = area_.look(op.path);
+    auto stored = version_from_before(step);
     if (!stored) return propagate(stored);
-    if (op.before && !same_object(op.before, *stored))
-      return fail("roll back " + op.path + ": the store does not hold its version from before",
-                  EBADMSG);
     Op undo;
     undo.path = op.path;
-    if (*live) undo.before.emplace(**live);
-    if (op.before) undo.after.emplace(**stored);
-    undo.touch = !options_.paths.empty() && !tree::is_at_or_below(op.path, "_build") &&
+    if (*present) undo.before.emplace(**present);
+    undo.after = *stored;
+    undo.area = step.area();
+    undo.touch = options_.selective() && !tree::is_at_or_below(op.path, "_build") &&
                  !tree::is_at_or_below(op.path, "deps");
-    ops_.push_back(std::move(undo));
+    forget_below(op.path);
+    current_.push_back(std::move(undo));
     return {};
+  }
+
+  Result<std::optional<Identity>> version_from_before(const Step& step) {
+    if (!step.op.before) return std::optional<Identity>();
+    auto stored = runs_.look(tree::join(step.area(), step.op.path));
+    if (!stored) return propagate(stored);
+    if (!same_object(step.op.before, *stored)) {
+      return fail("roll back " + step.op.path + ": the store does not hold its version from before",
+                  EBADMSG);
+    }
+    return std::optional<Identity>(**stored);
+  }
+
+  // A newer run changed the path as well: what was there before this one is put back in its place.
+  Result<void> older_version(const Step& step, Op& newer) {
+    if (!same_identity(step.op.after, newer.after) && !options_.force) return skip(step.op);
+    auto stored = version_from_before(step);
+    if (!stored) return propagate(stored);
+    newer.after = *stored;
+    newer.area = step.area();
+    // It came and went within the runs.
+    if (!newer.before && !newer.after) {
+      std::erase_if(ops_, [&](const Op& op) { return op.path == step.op.path && !op.attributes; });
+    }
+    return {};
+  }
+
+  // What the newer runs' undoing will bring to `path`, with the directory that it is in.
+  Result<std::optional<tree::Node>> moved_along(const Op& above, const std::string& path) {
+    if (!above.after) return std::optional<tree::Node>();
+    return runs_.look(tree::join(above.area, path));
+  }
+
+  // An operation on the directory takes along what newer runs changed in it.
+  void forget_below(const std::string& path) {
+    std::erase_if(
+        ops_, [&](const Op& op) { return op.path != path && tree::is_at_or_below(op.path, path); });
   }
 
   Result<void> skip(const Op& op) {
-    skipped_.push_back(op.path);
+    skipped_.insert(op.path);
     return {};
   }
 
-  const Target& target_;
+  const Store& store_;
   const RollbackOptions& options_;
-  History history_;
   tree::Parents live_;
-  tree::Parents area_;
-  std::vector<Op> ops_;
-  std::vector<std::string> skipped_;
+  tree::Parents runs_;
+  std::vector<Op> ops_;      // of the runs before, which are newer
+  std::vector<Op> current_;  // of the one that is added
+  std::set<std::string> skipped_;
+  std::vector<std::string> complete_;
   std::size_t matched_ = 0;
-  std::size_t left_ = 0;
 };
 
 // Elixir recompiles a source only when it is newer than what was built from it, by whole seconds.
-std::int64_t time_for_sources(const Journal& undone) {
+std::int64_t time_for_sources(const Target& newest) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   const std::int64_t present = now.tv_sec * kSecond + now.tv_nsec;
-  return std::max(present, (undone.settled / kSecond + 1) * kSecond);
+  return std::max(present, (newest.journal.settled / kSecond + 1) * kSecond);
 }
 
-// What becomes of other runs: the one undone counts as rolled back; when it was a rollback itself,
-// the run that it had undone is in force again, and so on.
-Result<std::vector<std::pair<std::string, RunState>>> outcomes_of(const Store& store,
-                                                                  const Target& target,
-                                                                  bool complete) {
+// What becomes of other runs: those undone count as rolled back; when one was a rollback itself,
+// the runs that it had undone are in force again, and so on.
+Result<std::vector<std::pair<std::string, RunState>>> outcomes_of(
+    const Store& store, const std::vector<Target>& targets,
+    const std::vector<std::string>& complete) {
   std::vector<std::pair<std::string, RunState>> outcomes;
-  if (complete) outcomes.emplace_back(target.id, RunState::kRolledBack);
+  for (const std::string& id : complete) outcomes.emplace_back(id, RunState::kRolledBack);
   RunState state = RunState::kDone;
-  for (Journal at = target.journal; at.kind == RunKind::kRollback;) {
-    outcomes.emplace_back(at.undoes, state);
+  for (Journal at = targets.front().journal; at.kind == RunKind::kRollback;) {
+    for (const std::string& undone : at.undoes) outcomes.emplace_back(undone, state);
     state = state == RunState::kDone ? RunState::kRolledBack : RunState::kDone;
-    auto next = read_journal(store, at.undoes);
+    // Of several that were undone at once none is a rollback.
+    auto next = read_journal(store, at.undoes.front());
     if (!next) return propagate(next);
     at = std::move(*next);
   }
@@ -280,17 +414,17 @@ Result<void> sync_displaced(const Store& store, const std::vector<Op>& ops) {
   return {};
 }
 
-Result<void> undo(const Store& store, const Target& target, const std::string& undo_id,
-                  Journal& journal, bool force) {
+Result<void> undo(const Store& store, const std::vector<Target>& targets,
+                  const std::string& undo_id, Journal& journal, bool force) {
   if (force) {
     if (auto synced = sync_displaced(store, journal.ops); !synced) return synced;
   }
   auto run = make_run(store, undo_id);
   if (!run) return propagate(run);
   journal.kind = RunKind::kRollback;
-  journal.area = target.journal.area;
-  journal.undoes = target.id;
-  journal.touch_time = time_for_sources(target.journal);
+  journal.area = targets.front().journal.area;
+  for (const Target& target : targets) journal.undoes.push_back(target.id);
+  journal.touch_time = time_for_sources(targets.front());
   if (auto written = write_intent(*run, journal); !written) return written;
   return carry_out(*run, journal, false);
 }
@@ -327,23 +461,28 @@ Result<void> finish(const Store& store, const std::string& run_id, std::vector<R
 
 Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
                                 const RollbackOptions& options) {
-  auto target = find_target(store, run_id);
-  if (!target) return propagate(target);
-  auto area = tree::open_dir(store.fd(), "runs/" + target->journal.area);
-  if (!area) return propagate(area);
-  Planner planner(store, *target, options, area->get());
-  if (auto planned = planner.plan(); !planned) return propagate(planned);
+  auto targets = find_targets(store, run_id, options);
+  if (!targets) return propagate(targets);
+  auto runs = tree::open_dir(store.fd(), "runs");
+  if (!runs) return propagate(runs);
+  Planner planner(store, options, runs->get());
+  for (const Target& target : *targets) {
+    if (auto planned = planner.add(target); !planned) return propagate(planned);
+  }
+  const std::string what = targets->size() == 1 ? "run " + targets->front().id
+                                                : std::to_string(targets->size()) + " runs";
+  if (auto checked = planner.check(what); !checked) return propagate(checked);
   RollbackReport report;
-  report.run_id = target->id;
+  for (const Target& target : *targets) report.run_ids.push_back(target.id);
   report.skipped = planner.take_skipped();
   Journal journal;
   journal.ops = planner.take_ops();
   if (!options.dry_run && !journal.ops.empty()) {
-    auto outcomes = outcomes_of(store, *target, planner.complete());
+    auto outcomes = outcomes_of(store, *targets, planner.complete());
     if (!outcomes) return propagate(outcomes);
     journal.outcomes = std::move(*outcomes);
     report.undo_id = new_run_id();
-    auto undone = undo(store, *target, report.undo_id, journal, options.force);
+    auto undone = undo(store, *targets, report.undo_id, journal, options.force);
     if (!undone) return propagate(undone);
   }
   report_ops(journal.ops, report);

@@ -3,6 +3,9 @@
 
 // Undoing committed runs, and finishing what a crash left half done.
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,12 +18,22 @@ struct RollbackOptions {
   bool dry_run = false;
   bool force =
       false;  // also undo paths that somebody changed since; what they had is captured first
-  std::vector<std::string>
-      paths;  // only these project-relative paths and what is below them; empty: all
+  // Only these: project-relative paths and what is below them, the build, the configuration. None
+  // of them: everything.
+  std::vector<std::string> paths;
+  bool build = false;   // _build
+  bool config = false;  // mix.exs, config/ and .formatter.exs, of an umbrella's apps too
+  // Instead of one run: the newest so many, those that began then or later (microseconds since
+  // 1970), or all that are committed and not undone. They are undone as one.
+  std::size_t back = 0;
+  std::optional<std::int64_t> since;
+  bool all = false;
+  [[nodiscard]] bool several() const { return back > 0 || since || all; }
+  [[nodiscard]] bool selective() const { return !paths.empty() || build || config; }
 };
 
 struct RollbackReport {
-  std::string run_id;   // the run that was undone
+  std::vector<std::string> run_ids;  // the runs that were undone, newest first
   std::string undo_id;  // the run that this rollback is (it can be rolled back in turn); empty for
                         // a dry run
   ChangeSet
@@ -28,8 +41,11 @@ struct RollbackReport {
   std::vector<std::string> skipped;  // edited since, left alone
 };
 
-// Undoes the run `run_id`, or with "last" the newest run that is committed and not rolled back yet.
-// The store must be locked. Fails without having changed anything when there is no such run.
+// Undoes the run `run_id`, or with "last" the newest run that is committed and not rolled back yet,
+// or those that the options choose. Of a path that several of them changed, the version from before
+// the oldest is put back; where somebody edited it between two of them, that edit is what is put
+// back, and the path is reported as skipped. The store must be locked. Fails without having changed
+// anything when there is no such run.
 Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
                                 const RollbackOptions& options);
 

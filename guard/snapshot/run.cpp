@@ -54,10 +54,12 @@ Result<void> mark_ended(int store, const std::string& run_id) {
   return {};
 }
 
-// The kernel makes work/work without any permission (overlayfs), and in the trash it would be in
-// the way of everybody who reads the project as a whole. Not there is as well.
+// The kernel makes these without any permission (overlayfs), and in the trash they would be in the
+// way of everybody who reads the project as a whole. Not there is as well.
 void unlock_work(const Run& run) {
-  [[maybe_unused]] const int gone = ::fchmodat(run.dir.get(), "work/work", 0700, 0);
+  for (const char* closed : {"work/work", "work/work/incompat", "work/work/incompat/volatile"}) {
+    if (::fchmodat(run.dir.get(), closed, 0700, 0) != 0) return;
+  }
 }
 
 Result<void> write_outcomes(const Run& run, const Journal& journal) {
@@ -161,11 +163,11 @@ Result<void> write_intent(Run& run, Journal& journal) {
 }
 
 Result<void> carry_out(Run& run, Journal& journal, bool recovering) {
-  auto area = tree::open_dir(run.store.get(), "runs/" + journal.area);
-  if (!area) return propagate(area);
-  const Field field{run.project.get(), area->get(), run.dir.get()};
+  auto runs = store_dir(run, "runs");
+  if (!runs) return propagate(runs);
+  const Field field{run.project.get(), runs->get(), run.dir.get()};
   if (auto applied = apply(field, journal, recovering); !applied) return applied;
-  if (auto synced = sync_applied(field, journal.ops); !synced) return synced;
+  if (auto synced = sync_applied(field, journal); !synced) return synced;
   if (auto written = write_outcomes(run, journal); !written) return written;
   return close_journal(run, journal);
 }

@@ -200,20 +200,32 @@ std::function<bool()> within(std::chrono::milliseconds time) {
   return [end] { return std::chrono::steady_clock::now() >= end; };
 }
 
+namespace {
+
+// 13 digits of microseconds, five bits each, most significant first.
+constexpr std::string_view kIdDigits = "0123456789abcdefghjkmnpqrstvwxyz";
+std::string id_of_time(std::uint64_t microseconds) {
+  std::string id(13, '0');
+  for (std::size_t i = 13; i-- > 0; microseconds >>= 5) id[i] = kIdDigits[microseconds & 31];
+  return id;
+}
+
+}  // namespace
+
 std::string new_run_id() {
-  // 13 digits of microseconds and 13 of chance, five bits each, most significant first.
-  constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  std::uint64_t time = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
-                       static_cast<std::uint64_t>(now.tv_nsec) / 1'000;
+  std::string id = id_of_time(static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+                              static_cast<std::uint64_t>(now.tv_nsec) / 1'000);
   std::array<unsigned char, 13> chance{};
   // Never short and never failing for this few bytes (getrandom(2)).
   [[maybe_unused]] const ssize_t count = ::getrandom(chance.data(), chance.size(), 0);
-  std::string id(26, '0');
-  for (std::size_t i = 13; i-- > 0; time >>= 5) id[i] = kDigits[time & 31];
-  for (std::size_t i = 0; i < 13; ++i) id[13 + i] = kDigits[chance[i] & 31];
+  for (const unsigned char byte : chance) id += kIdDigits[byte & 31];
   return id;
+}
+
+std::string first_run_id_at(std::int64_t microseconds) {
+  return id_of_time(static_cast<std::uint64_t>(std::max<std::int64_t>(microseconds, 0)));
 }
 
 }  // namespace mixguard::guard

@@ -284,6 +284,42 @@ TEST_CASE("a rollback of a rollback that is killed leaves one of two trees") {
   sweep({rolled_back, redo}, 8);
 }
 
+// Two runs, of which the newer one moves a directory away that the older one changed inside.
+void committed_twice(const Project& project) {
+  committed(project);
+  auto transaction = Transaction::begin(project.store(), new_run_id(), {});
+  REQUIRE(transaction);
+  whiteout(transaction->upper() + "/lib");
+  testing::write_file(transaction->upper() + "/new/dir/x", "y");
+  settle_times(transaction->upper());
+  const auto set = transaction->changes(WritePolicy{"test", {"**"}});
+  REQUIRE(set);
+  REQUIRE(transaction->commit(*set));
+}
+
+TEST_CASE("a rollback of several runs that is killed leaves the tree from before or from after") {
+  use_memory();
+  RollbackOptions options;
+  options.all = true;
+  sweep({committed_twice, [&](const Project& project) { return roll_back(project, options); }}, 4);
+}
+
+TEST_CASE("the undoing of a rollback of several runs that is killed leaves one of two trees") {
+  use_memory();
+  const auto rolled_back = [](const Project& project) {
+    committed_twice(project);
+    RollbackOptions options;
+    options.all = true;
+    REQUIRE(rollback(project.store(), "last", options));
+  };
+  const auto redo = [](const Project& project) {
+    const Store store = project.store();
+    start_counting();
+    return rollback(store, store.runs()->back(), {}).has_value();
+  };
+  sweep({rolled_back, redo}, 4);
+}
+
 void write_through(const Project& project) {
   project.write("lib/a.ex", "new");
   fs::remove(project.at("lib/gone.ex"));

@@ -92,7 +92,7 @@ TEST_CASE("a kept pre-image can be rolled back, and the rollback too") {
   CHECK_FALSE(testing::exists(store.run_path(id) + "/before/_build/dev/same"));
   const auto report = rollback(store, "last", {});
   REQUIRE(report);
-  CHECK(report->run_id == id);
+  CHECK(report->run_ids == std::vector<std::string>{id});
   CHECK(report->skipped.empty());
   auto state = project.state();
   CHECK(state.erase("priv") == 1);

@@ -3,10 +3,12 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/run.hpp"
@@ -109,6 +111,123 @@ TEST_CASE("the last run is undone, then the one before, and rollbacks do not cou
   CHECK(none.error().code == ENOENT);
 }
 
+TEST_CASE("several runs are undone as one, and that can be undone") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  fill(project);
+  project.write("a", "0");
+  project.write("lib/sub/deep", "0");
+  const Store store = project.store();
+  std::vector<testing::TreeState> states{project.state()};
+  const std::vector<std::function<void()>> steps{
+      every_kind_of_change,
+      [] { write_file("a", "1"), write_file("d/x", "1"), write_file("came", "1"); },
+      // A directory that an older run changed inside goes, and one that it made is replaced.
+      [] { write_file("a", "2"), fs::remove("came"), fs::remove_all("lib"), fs::remove_all("d"); },
+      [] { write_file("lib/a.ex", "3"), write_file("d/y", "3"), ::chmod("bin", 0711); },
+      [] { write_file("lib/a.ex", "4"), write_file("d/y", "4"), ::chmod("bin", 0750); }};
+  for (const auto& step : steps) {
+    run(store, kAll, step);
+    states.push_back(project.state());
+  }
+  for (std::size_t back = 1; back <= steps.size(); ++back) {
+    INFO(back);
+    RollbackOptions options;
+    options.back = back;
+    const auto report = undo(store, "last", options);
+    CHECK(report.run_ids.size() == back);
+    CHECK(report.skipped.empty());
+    CHECK(project.state() == states[steps.size() - back]);
+    const auto again = undo(store, report.undo_id);
+    CHECK(again.skipped.empty());
+    CHECK(project.state() == states.back());
+  }
+  // In force again, one by one.
+  for (std::size_t left = steps.size(); left-- > 0;) {
+    INFO(left);
+    undo(store, "last");
+    CHECK(project.state() == states[left]);
+  }
+  RollbackOptions all;
+  all.all = true;
+  const auto none = rollback(store, "last", all);
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == ENOENT);
+}
+
+TEST_CASE("what was edited between two runs is what undoing both brings back") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("a", "0");
+  project.write("b", "0");
+  const Store store = project.store();
+  run(store, kAll, [] { write_file("a", "1"), write_file("b", "1"); });
+  project.write("tmp", "mine");
+  fs::rename(project.at("tmp"), project.at("a"));
+  run(store, kAll, [] { write_file("a", "2"), write_file("b", "2"); });
+  RollbackOptions options;
+  options.all = true;
+  const auto report = undo(store, "last", options);
+  CHECK(report.skipped == Lines{"a"});
+  CHECK(project.read("a") == "mine");
+  CHECK(project.read("b") == "0");
+}
+
+TEST_CASE("runs are chosen by when they began") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("a", "0");
+  const Store store = project.store();
+  const auto now = [] {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  };
+  run(store, kAll, [] { write_file("a", "1"); });
+  const auto between = now();
+  run(store, kAll, [] { write_file("a", "2"); });
+  run(store, kAll, [] { write_file("a", "3"); });
+  RollbackOptions options;
+  options.since = now();
+  CHECK_FALSE(rollback(store, "last", options));
+  options.since = between;
+  CHECK(undo(store, "last", options).run_ids.size() == 2);
+  CHECK(project.read("a") == "1");
+}
+
+TEST_CASE("the build or the configuration alone is put back, of an umbrella's apps too") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  const Lines config = {"mix.exs", "config/dev.exs", ".formatter.exs", "apps/web/mix.exs",
+                        "apps/web/config/test.exs"};
+  const Lines other = {"lib/a.ex", "apps/web/lib/config.ex", "deps/x/mix.exs", "mix.lock"};
+  const Lines build = {"_build/dev/lib/a/ebin/a.beam"};
+  for (const Lines& paths : {config, other, build}) {
+    for (const std::string& path : paths) project.write(path, "0");
+  }
+  const Store store = project.store();
+  run(store, kAll, [&] {
+    for (const Lines& paths : {config, other, build}) {
+      for (const std::string& path : paths) write_file(path, "1");
+    }
+  });
+  const auto are = [&](const Lines& paths, const char* content) {
+    return std::all_of(paths.begin(), paths.end(),
+                       [&](const std::string& path) { return project.read(path) == content; });
+  };
+  RollbackOptions options;
+  options.config = true;
+  undo(store, "last", options);
+  CHECK(are(config, "0"));
+  CHECK(are(other, "1"));
+  CHECK(are(build, "1"));
+  options.config = false;
+  options.build = true;
+  undo(store, "last", options);
+  CHECK(are(build, "0"));
+  CHECK(are(other, "1"));
+}
+
 TEST_CASE("a path that somebody changed since is kept and listed") {
   if (!testing::can_mount_overlays()) return;
   Project project;
@@ -171,7 +290,7 @@ TEST_CASE("a dry run tells and does nothing") {
   RollbackOptions dry;
   dry.dry_run = true;
   const auto report = undo(store, "last", dry);
-  CHECK(report.run_id == done.run_id);
+  CHECK(report.run_ids == Lines{done.run_id});
   CHECK(report.undo_id.empty());
   CHECK(lines(report.undone) == Lines{"modified a"});
   CHECK(project.state() == before);
