@@ -234,6 +234,11 @@ int Child::make_overlay() const noexcept {
       sys::fsmount(fs, 1 /* FSMOUNT_CLOEXEC */, sys::kMountAttrNoSuid | sys::kMountAttrNoDev);
   check(mount >= 0, Stage::kOverlay);
   ::close(fs);
+  // The kernel makes these without any permission, which it does not need: a project whose guard
+  // was killed can be deleted by its owner all the same.
+  for (const char* closed : {"work", "work/incompat", "work/incompat/volatile"}) {
+    if (::fchmodat(work, closed, 0700, 0) != 0) break;
+  }
   return mount;
 }
 

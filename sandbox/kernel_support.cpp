@@ -121,15 +121,17 @@ void probe_in_children(KernelSupport& support) {
   Findings findings;
   const int clone_error = try_in_child(try_all, CLONE_NEWUSER | CLONE_NEWNS, findings);
   if (clone_error != 0) try_in_child(try_without_namespaces, 0, findings);
-  if (!has_openat2()) {
-    support.user_namespaces_why = support.exec_events_why = kNoOpenat2;
+  const bool openat2 = has_openat2();
+  support.exec_events = openat2 && findings.exec_events;
+  if (!support.exec_events)
+    support.exec_events_why = openat2 ? findings.no_exec_events : kNoOpenat2;
+  support.user_namespaces = openat2 && findings.mounts;
+  if (support.user_namespaces) return;
+  if (findings.mounts) {
+    support.user_namespaces_why = kNoOpenat2;
     support.user_namespaces_remedy = "Linux 5.6 or newer, or a container that allows openat2(2)";
     return;
   }
-  support.exec_events = findings.exec_events;
-  if (!support.exec_events) support.exec_events_why = findings.no_exec_events;
-  support.user_namespaces = findings.mounts;
-  if (support.user_namespaces) return;
   clone_error == 0
       ? explain_refusal(support, "mounting inside a user namespace", findings.mount_error)
       : explain_refusal(support, "making a user namespace", clone_error);

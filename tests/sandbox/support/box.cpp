@@ -138,10 +138,6 @@ Box::~Box() {
 
 void Box::clear_work_directory() const {
   std::error_code ignored;
-  // overlayfs leaves directories without rights in there.
-  for (const char* closed :
-       {"run/work/work", "run/work/work/incompat", "run/work/work/incompat/volatile"})
-    std::filesystem::permissions(path(closed), std::filesystem::perms::owner_all, ignored);
   std::filesystem::remove_all(path("run/work"), ignored);
   std::filesystem::create_directory(path("run/work"), ignored);
 }
