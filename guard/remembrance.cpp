@@ -28,15 +28,20 @@ bool is_build_artifact(const std::string& path) {
   return is_within(path, kBuild) || is_within(path, "cover");
 }
 
-// What Mix compiles, or goes by when it does: code that was made of it is not to outlive it,
-// because Mix takes it for current by time and size.
-bool is_compiled(const std::string& path) {
-  static constexpr std::array<std::string_view, 14> kSources{
-      ".ex",  ".exs", ".eex", ".leex", ".heex", ".erl",  ".hrl",
-      ".xrl", ".yrl", ".src", ".c",    ".h",    ".lock", ".po"};
-  return std::any_of(kSources.begin(), kSources.end(),
-                     [&](std::string_view ending) { return path.ends_with(ending); }) ||
-         is_within(path, "deps") || is_within(path, "priv");
+// What no code is made of: reports, scratch, logs, databases. Everything else may be read while
+// compiling (any file can be an @external_resource), or be made by it for the code to load (a NIF
+// in priv); code is not to outlive it, because Mix goes by times and sizes and would take it for
+// current.
+bool is_beside_the_code(const std::string& path) {
+  static constexpr std::array<const char*, 4> kFolders{"cover", "tmp", "log", "logs"};
+  static constexpr std::array<std::string_view, 4> kEndings{".db", ".sqlite3", ".log", ".dump"};
+  const bool is_database_part =
+      path.find(".db-") != std::string::npos || path.find(".sqlite3-") != std::string::npos;
+  return is_database_part ||
+         std::any_of(kFolders.begin(), kFolders.end(),
+                     [&](const char* folder) { return is_within(path, folder); }) ||
+         std::any_of(kEndings.begin(), kEndings.end(),
+                     [&](std::string_view ending) { return path.ends_with(ending); });
 }
 
 std::vector<std::string> absolute(const std::string& root, const std::vector<std::string>& paths) {
@@ -220,13 +225,13 @@ Result<RunResult> Remembrance::keep_build_of(ChangeSet changes) {
     return change.disposition == Disposition::kCommit && is_within(change.path, kBuild);
   };
   ChangeSet build;
-  bool sources_changed = false;
+  bool code_goes = false;
   for (const Change& change : changes.changes) {
     if (stays(change)) build.changes.push_back(change);
-    sources_changed |= !is_within(change.path, kBuild) && is_compiled(change.path);
+    code_goes |= !is_within(change.path, kBuild) && !is_beside_the_code(change.path);
   }
   result_.changes = std::move(changes);
-  if (sources_changed || build.changes.empty()) {
+  if (code_goes || build.changes.empty()) {
     if (auto discarded = transaction_->discard(); !discarded) return propagate(discarded);
     return result_;
   }
