@@ -8,6 +8,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -235,6 +236,29 @@ TEST_CASE("sup_exit_signal: the wall-clock limit ends even a command that ignore
   CHECK(polite.outcome.kind == Outcome::Kind::kTimedOut);
   const auto stubborn = box.run({"ignore_term"});
   CHECK(stubborn.outcome.kind == Outcome::Kind::kTimedOut);
+}
+
+TEST_CASE("sup_exit_signal: the wall-clock limit ends a command whose exec does not come back",
+          "[manners]") {
+  Box box;
+  if (!can_confine(box)) return;
+  const std::string program = box.path("outside/program");
+  fs::copy_file(Box::probe(), program);
+  box.workspace.binds.push_back({program, program});
+  if (!has_view(box)) box.workspace.readable.push_back(program);
+  box.confinement.limits.wall_ms = 200;
+  // Whoever opens the file waits until its lease is given up, 45 seconds at most.
+  struct sigaction ignore{}, before{};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGIO, &ignore, &before);
+  const int lease = ::open(program.c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(::fcntl(lease, F_SETLEASE, F_WRLCK) == 0);
+  const auto start = std::chrono::steady_clock::now();
+  const Probe probe = box.run_program(program, {"exit", "0"});
+  CHECK(probe.outcome.kind == Outcome::Kind::kTimedOut);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
+  ::close(lease);
+  ::sigaction(SIGIO, &before, nullptr);
 }
 
 TEST_CASE("sup_exit_signal: dispositions and masks of a BEAM that starts it are not inherited",
