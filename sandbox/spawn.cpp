@@ -206,7 +206,8 @@ class Supervision {
 
   // Serves what is due; true when the run is over and whoever holds the supervisor up must let go.
   bool over() {
-    turn(0);
+    if (!ended_)
+      turn(0);  // behind the first report of an end come others, of what followed from it
     return ended_;
   }
 

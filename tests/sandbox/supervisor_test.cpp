@@ -11,6 +11,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 
 #include "../helpers/faults.hpp"
@@ -212,6 +213,28 @@ TEST_CASE("sup_exit_signal: a program that is not there is reported as not found
   const auto probe = box.run_program("/usr/bin/mixguard-absent", {});
   CHECK(probe.outcome.kind == Outcome::Kind::kNotStarted);
   CHECK(probe.outcome.not_found);
+}
+
+TEST_CASE("sup_exit_signal: what kept the command from starting is told to whoever asks twice",
+          "[manners]") {
+  Box box;
+  if (!can_confine(box)) return;
+  mixguard::sandbox::Command command;
+  command.program = "/usr/bin/absent";
+  command.argv = {"absent"};
+  command.cwd = box.project();
+  command.meanwhile = [](const std::function<bool()>& over) {
+    while (!over()) wait_ms(1);
+    wait_ms(50);
+    CHECK(over());
+  };
+  const auto layers = mixguard::sandbox::plan_layers(box.confinement, box.kernel);
+  REQUIRE(layers);
+  const auto outcome =
+      mixguard::sandbox::run(box.confinement, command, box.workspace, *layers, box.kernel);
+  REQUIRE(outcome);
+  CHECK(outcome->kind == Outcome::Kind::kNotStarted);
+  CHECK(outcome->not_found);
 }
 
 TEST_CASE("sup_exit_signal: a signal is passed on and the command's own answer counts",
