@@ -28,10 +28,7 @@ bool is_build_artifact(const std::string& path) {
   return is_within(path, kBuild) || is_within(path, "cover");
 }
 
-// What no code is made of: reports, scratch, logs, databases. Everything else may be read while
-// compiling (any file can be an @external_resource), or be made by it for the code to load (a NIF
-// in priv); code is not to outlive it, because Mix goes by times and sizes and would take it for
-// current.
+// What no code is made of: reports, scratch, logs, databases.
 bool is_beside_the_code(const std::string& path) {
   static constexpr std::array<const char*, 4> kFolders{"cover", "tmp", "log", "logs"};
   static constexpr std::array<std::string_view, 4> kEndings{".db", ".sqlite3", ".log", ".dump"};
@@ -42,6 +39,29 @@ bool is_beside_the_code(const std::string& path) {
                      [&](const char* folder) { return is_within(path, folder); }) ||
          std::any_of(kEndings.begin(), kEndings.end(),
                      [&](std::string_view ending) { return path.ends_with(ending); });
+}
+
+// What Mix compiles or goes by when it does, and what code loads, of an umbrella's app as well.
+bool belongs_to_the_code(const std::string& path) {
+  static constexpr std::array<std::string_view, 14> kSources{
+      ".ex",  ".exs", ".eex", ".leex", ".heex", ".erl",  ".hrl",
+      ".xrl", ".yrl", ".src", ".c",    ".h",    ".lock", ".po"};
+  static constexpr std::array<std::string_view, 7> kFolders{
+      "/lib/", "/src/", "/priv/", "/config/", "/deps/", "/native/", "/c_src/"};
+  const std::string framed = "/" + path + "/";
+  return std::any_of(kSources.begin(), kSources.end(),
+                     [&](std::string_view ending) { return path.ends_with(ending); }) ||
+         std::any_of(kFolders.begin(), kFolders.end(), [&](std::string_view folder) {
+           return framed.find(folder) != std::string::npos;
+         });
+}
+
+// Whether compiled code must not outlive the undoing of `change`: Mix goes by times and sizes, and
+// would take it for current. Any file that was there may have been read while compiling
+// (@external_resource); of those that are new, a test's leavings are none of it.
+bool takes_code_along(const Change& change) {
+  if (is_within(change.path, kBuild) || is_beside_the_code(change.path)) return false;
+  return change.kind != ChangeKind::kCreated || belongs_to_the_code(change.path);
 }
 
 std::vector<std::string> absolute(const std::string& root, const std::vector<std::string>& paths) {
@@ -228,7 +248,7 @@ Result<RunResult> Remembrance::keep_build_of(ChangeSet changes) {
   bool code_goes = false;
   for (const Change& change : changes.changes) {
     if (stays(change)) build.changes.push_back(change);
-    code_goes |= !is_within(change.path, kBuild) && !is_beside_the_code(change.path);
+    code_goes |= takes_code_along(change);
   }
   result_.changes = std::move(changes);
   if (code_goes || build.changes.empty()) {
