@@ -214,6 +214,30 @@ void add_home(sandbox::Workspace& workspace, const std::string& home,
   }
 }
 
+// What lies in `root`/`prefix` and neither is among `shown` nor leads there.
+Result<void> list_beside(const std::vector<std::string>& shown, const std::string& root,
+                         const std::string& prefix, std::vector<std::string>& beside) {
+  const std::string path = join_path(root, prefix);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) return {};
+  const Directory directory(fd < 0 ? nullptr : ::fdopendir(fd));
+  if (!directory) return fail(path + ": " + std::strerror(errno), errno);
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == ".." || (prefix.empty() && name == ".mixguard")) continue;
+    const std::string at = prefix.empty() ? std::string(name) : join_path(prefix, name);
+    if (std::find(shown.begin(), shown.end(), at) != shown.end()) continue;
+    const bool leads_there = std::any_of(shown.begin(), shown.end(),
+                                         [&](const auto& each) { return is_within(each, at); });
+    if (!leads_there) {
+      beside.push_back(at);
+    } else if (auto listed = list_beside(shown, root, at, beside); !listed) {
+      return listed;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Project> find_project(const std::string& directory) {
@@ -238,22 +262,22 @@ Result<Project> place_of_new_project(const std::string& cwd, const std::string& 
   Project project;
   project.root = project.cwd = cwd;
   const std::string home = real_path(environment_variable("HOME").value_or(""));
+  if (cwd == "/") return fail("a project cannot be made in /; change to a directory of your own");
   if (path == cwd) {
     project.new_folder = ".";
-    if (cwd != "/" && (home.empty() || !is_within(home, cwd))) return project;
+    if (home.empty() || !is_within(home, cwd)) return project;
     return fail(cwd +
                 " would be the project, with everything in it; give the project a folder "
                 "of its own (mix new NAME)");
   }
-  const std::string below = path.substr(cwd == "/" ? 1 : cwd.size() + 1);
-  project.new_folder = below.substr(0, below.find('/'));
-  const Directory directory(::opendir(cwd.c_str()));
-  if (!directory) return fail(cwd + ": " + std::strerror(errno), errno);
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != ".." && name != ".mixguard" && name != project.new_folder)
-      project.hidden.push_back(name);
+  project.new_folder = path.substr(cwd.size() + 1);
+  // Its own, and where the archives are that make projects.
+  std::vector<std::string> shown{project.new_folder};
+  for (const char* name : {".mix", ".hex"}) {
+    const std::string tools = join_path(home, name);
+    if (!home.empty() && is_within(tools, cwd)) shown.push_back(tools.substr(cwd.size() + 1));
   }
+  if (auto listed = list_beside(shown, cwd, "", project.hidden); !listed) return propagate(listed);
   return project;
 }
 

@@ -19,7 +19,8 @@ struct Project {
   std::string
       cwd;  // absolute real path the command runs in: the caller's when that is inside the root
   // Of a project that the command is to make, in a directory that is none: its folder in `root`
-  // ("." for the directory itself), and what lies beside it, which is not the command's to see.
+  // ("." for the directory itself), and what lies beside it and beside the folders that lead there,
+  // which is not the command's to see.
   std::string new_folder;
   std::vector<std::string> hidden;
   [[nodiscard]] bool found() const { return !root.empty(); }
@@ -30,7 +31,8 @@ struct Project {
 Result<Project> find_project(const std::string& directory);
 
 // The working directory as the place where a project is to be made at `path` (absolute, below it):
-// with what lies beside it. Fails where that would be the home directory itself, or one above it.
+// with what lies beside it, but for ~/.mix and ~/.hex. Fails where that would be the home directory
+// itself, or one above it, and in /, which no view can have for a project.
 Result<Project> place_of_new_project(const std::string& cwd, const std::string& path);
 
 // Paths below `root` that match a [fs] deny pattern, project-relative; everything is searched but

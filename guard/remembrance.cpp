@@ -28,15 +28,40 @@ bool is_build_artifact(const std::string& path) {
   return is_within(path, kBuild) || is_within(path, "cover");
 }
 
-// What Mix compiles, or goes by when it does: code that was made of it is not to outlive it,
-// because Mix takes it for current by time and size.
-bool is_compiled(const std::string& path) {
+// What no code is made of: reports, scratch, logs, databases.
+bool is_beside_the_code(const std::string& path) {
+  static constexpr std::array<const char*, 4> kFolders{"cover", "tmp", "log", "logs"};
+  static constexpr std::array<std::string_view, 4> kEndings{".db", ".sqlite3", ".log", ".dump"};
+  const bool is_database_part =
+      path.find(".db-") != std::string::npos || path.find(".sqlite3-") != std::string::npos;
+  return is_database_part ||
+         std::any_of(kFolders.begin(), kFolders.end(),
+                     [&](const char* folder) { return is_within(path, folder); }) ||
+         std::any_of(kEndings.begin(), kEndings.end(),
+                     [&](std::string_view ending) { return path.ends_with(ending); });
+}
+
+// What Mix compiles or goes by when it does, and what code loads, of an umbrella's app as well.
+bool belongs_to_the_code(const std::string& path) {
   static constexpr std::array<std::string_view, 14> kSources{
       ".ex",  ".exs", ".eex", ".leex", ".heex", ".erl",  ".hrl",
       ".xrl", ".yrl", ".src", ".c",    ".h",    ".lock", ".po"};
+  static constexpr std::array<std::string_view, 7> kFolders{
+      "/lib/", "/src/", "/priv/", "/config/", "/deps/", "/native/", "/c_src/"};
+  const std::string framed = "/" + path + "/";
   return std::any_of(kSources.begin(), kSources.end(),
                      [&](std::string_view ending) { return path.ends_with(ending); }) ||
-         is_within(path, "deps") || is_within(path, "priv");
+         std::any_of(kFolders.begin(), kFolders.end(), [&](std::string_view folder) {
+           return framed.find(folder) != std::string::npos;
+         });
+}
+
+// Whether compiled code must not outlive the undoing of `change`: Mix goes by times and sizes, and
+// would take it for current. Any file that was there may have been read while compiling
+// (@external_resource); of those that are new, a test's leavings are none of it.
+bool takes_code_along(const Change& change) {
+  if (is_within(change.path, kBuild) || is_beside_the_code(change.path)) return false;
+  return change.kind != ChangeKind::kCreated || belongs_to_the_code(change.path);
 }
 
 std::vector<std::string> absolute(const std::string& root, const std::vector<std::string>& paths) {
@@ -220,13 +245,13 @@ Result<RunResult> Remembrance::keep_build_of(ChangeSet changes) {
     return change.disposition == Disposition::kCommit && is_within(change.path, kBuild);
   };
   ChangeSet build;
-  bool sources_changed = false;
+  bool code_goes = false;
   for (const Change& change : changes.changes) {
     if (stays(change)) build.changes.push_back(change);
-    sources_changed |= !is_within(change.path, kBuild) && is_compiled(change.path);
+    code_goes |= takes_code_along(change);
   }
   result_.changes = std::move(changes);
-  if (sources_changed || build.changes.empty()) {
+  if (code_goes || build.changes.empty()) {
     if (auto discarded = transaction_->discard(); !discarded) return propagate(discarded);
     return result_;
   }

@@ -91,8 +91,17 @@ Result<void> narrow_to_new_project(Judgement& judgement) {
   Result<Project> place = place_of_new_project(judgement.project.cwd, part.paths.front().path);
   if (!place) return propagate(place);
   judgement.project = std::move(*place);
-  if (const std::string& folder = judgement.project.new_folder; folder != ".")
-    decision.confinement.write = {folder, folder + "/**"};
+  const std::string& folder = judgement.project.new_folder;
+  if (folder == ".") return {};
+  decision.confinement.write = {folder, folder + "/**"};
+  // The folders that lead there, where they are still to be made.
+  for (std::size_t end = folder.find('/'); end != std::string::npos;
+       end = folder.find('/', end + 1)) {
+    struct stat info{};
+    const std::string above = folder.substr(0, end);
+    if (::lstat(join_path(judgement.project.root, above).c_str(), &info) != 0)
+      decision.confinement.write.push_back(above);
+  }
   return {};
 }
 

@@ -39,6 +39,12 @@ Address with_port(Address address, std::uint16_t port) {
   return address;
 }
 
+// The kernel takes the address of nobody for the loopback device's.
+bool is_here(const Address& address) {
+  const std::string text = to_text(address);
+  return is_loopback(address) || text == "0.0.0.0" || text == "::";
+}
+
 std::string allow_line(const std::string& endpoint) {
   return "[net] allow = [\"" + endpoint + "\"]";
 }
@@ -238,7 +244,7 @@ void NetworkRelay::observe(const Address& destination) {
   const Endpoint where{kind, to_text(destination), port};
   const std::optional<Address> address = address_of(where);
   // A port of zero asks the kernel for a route, of which there is none.
-  if (!address || port == 0 || is_loopback(*address) || plan_.reaches(*address)) return;
+  if (!address || port == 0 || is_here(*address) || plan_.reaches(*address)) return;
   report_.add_refused(spelling(where), "not in [net] allow");
 }
 

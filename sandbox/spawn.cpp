@@ -137,11 +137,14 @@ bool receive(int control, Handover& handover, UniqueFd& fd) {
 
 class Supervision {
  public:
-  Supervision(EventLoop& loop, Channels channels, pid_t pid, UniqueFd pidfd, UniqueFd signals,
-              OutputRelay* output, PrivateTerminal* terminal, const SpawnOptions& options)
+  // `namespaces`: init is pid 1 of its own, and its end is everybody's.
+  Supervision(EventLoop& loop, Channels channels, pid_t pid, UniqueFd pidfd, bool namespaces,
+              UniqueFd signals, OutputRelay* output, PrivateTerminal* terminal,
+              const SpawnOptions& options)
       : loop_(loop),
         channels_(std::move(channels)),
         pidfd_(std::move(pidfd)),
+        namespaces_(namespaces),
         signals_(std::move(signals)),
         output_(output),
         terminal_(terminal),
@@ -203,7 +206,8 @@ class Supervision {
 
   // Serves what is due; true when the run is over and whoever holds the supervisor up must let go.
   bool over() {
-    turn(0);
+    if (!ended_)
+      turn(0);  // behind the first report of an end come others, of what followed from it
     return ended_;
   }
 
@@ -324,6 +328,8 @@ class Supervision {
     loop_.unwatch(channels_.control.get());
     channels_.control.reset();
     if (nobody_is_left()) return finish_services();
+    // It ends by itself when we hang up, unless it still waits for the command's exec.
+    if (namespaces_) sys::pidfd_send_signal(pidfd_.get(), SIGKILL);
     // Whatever we may wait for: init's namespace does not end before those that were seized at an
     // exec are reaped, and they are ours to reap. Init itself may have been waited for with them.
     for (siginfo_t info{};
@@ -393,6 +399,7 @@ class Supervision {
   EventLoop& loop_;
   Channels channels_;
   UniqueFd pidfd_;
+  bool namespaces_;
   UniqueFd signals_;
   OutputRelay* output_;
   PrivateTerminal* terminal_;
@@ -454,7 +461,8 @@ Result<Outcome> spawn_and_wait(ChildPlan& plan, const SpawnOptions& options) {
   UniqueFd signals = guard.listen(options.own_terminal);
   if (!signals) return tl::unexpected(from_errno("sandbox step signals"));
   Supervision supervision(*loop, std::move(*channels), static_cast<pid_t>(pid), std::move(pidfd),
-                          std::move(signals), output.get(), terminal.get(), options);
+                          plan.namespaces, std::move(signals), output.get(), terminal.get(),
+                          options);
   if (auto listening = supervision.listen(); !listening) return propagate(listening);
   if (put_there) {
     if (auto taken = options.cgroup->take(static_cast<pid_t>(pid)); !taken)

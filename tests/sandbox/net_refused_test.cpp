@@ -66,7 +66,8 @@ TEST_CASE("what the command does on its own loopback and with listed endpoints i
   if (!watches_connections(box)) return;
   box.confinement.net = {server.address(), "10.1.2.3:80"};
   for (const std::string& address :
-       {server.address(), std::string("10.1.2.3:80"), std::string("127.0.0.1:9")}) {
+       {server.address(), std::string("10.1.2.3:80"), std::string("127.0.0.1:9"),
+        std::string("0.0.0.0:9"), std::string("[::]:9"), std::string("[::ffff:127.0.0.1]:9")}) {
     INFO(address);
     CHECK(run_net(box, {"connect", address}).outcome.network.refused.empty());
   }

@@ -8,8 +8,10 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 
 #include "../helpers/faults.hpp"
@@ -213,6 +215,28 @@ TEST_CASE("sup_exit_signal: a program that is not there is reported as not found
   CHECK(probe.outcome.not_found);
 }
 
+TEST_CASE("sup_exit_signal: what kept the command from starting is told to whoever asks twice",
+          "[manners]") {
+  Box box;
+  if (!can_confine(box)) return;
+  mixguard::sandbox::Command command;
+  command.program = "/usr/bin/absent";
+  command.argv = {"absent"};
+  command.cwd = box.project();
+  command.meanwhile = [](const std::function<bool()>& over) {
+    while (!over()) wait_ms(1);
+    wait_ms(50);
+    CHECK(over());
+  };
+  const auto layers = mixguard::sandbox::plan_layers(box.confinement, box.kernel);
+  REQUIRE(layers);
+  const auto outcome =
+      mixguard::sandbox::run(box.confinement, command, box.workspace, *layers, box.kernel);
+  REQUIRE(outcome);
+  CHECK(outcome->kind == Outcome::Kind::kNotStarted);
+  CHECK(outcome->not_found);
+}
+
 TEST_CASE("sup_exit_signal: a signal is passed on and the command's own answer counts",
           "[manners]") {
   Box box;
@@ -235,6 +259,29 @@ TEST_CASE("sup_exit_signal: the wall-clock limit ends even a command that ignore
   CHECK(polite.outcome.kind == Outcome::Kind::kTimedOut);
   const auto stubborn = box.run({"ignore_term"});
   CHECK(stubborn.outcome.kind == Outcome::Kind::kTimedOut);
+}
+
+TEST_CASE("sup_exit_signal: the wall-clock limit ends a command whose exec does not come back",
+          "[manners]") {
+  Box box;
+  if (!can_confine(box)) return;
+  const std::string program = box.path("outside/program");
+  fs::copy_file(Box::probe(), program);
+  box.workspace.binds.push_back({program, program});
+  if (!has_view(box)) box.workspace.readable.push_back(program);
+  box.confinement.limits.wall_ms = 200;
+  // Whoever opens the file waits until its lease is given up, 45 seconds at most.
+  struct sigaction ignore{}, before{};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGIO, &ignore, &before);
+  const int lease = ::open(program.c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(::fcntl(lease, F_SETLEASE, F_WRLCK) == 0);
+  const auto start = std::chrono::steady_clock::now();
+  const Probe probe = box.run_program(program, {"exit", "0"});
+  CHECK(probe.outcome.kind == Outcome::Kind::kTimedOut);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
+  ::close(lease);
+  ::sigaction(SIGIO, &before, nullptr);
 }
 
 TEST_CASE("sup_exit_signal: dispositions and masks of a BEAM that starts it are not inherited",
