@@ -16,6 +16,7 @@
 
 #include "sandbox/cgroup.hpp"
 #include "sandbox/child.hpp"
+#include "sandbox/given_files.hpp"
 #include "sandbox/landlock.hpp"
 #include "sandbox/limits.hpp"
 #include "sandbox/mounts.hpp"
@@ -158,21 +159,6 @@ std::vector<std::string> with_proxy(std::vector<std::string> environment,
   return environment;
 }
 
-// Standard input, output and error go to the command as they are. A directory among them would be a
-// way out of its view: chmod(2) and stat(2) through /proc/self/fd/0/.. ask no other layer.
-Result<void> refuse_directories() {
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    struct stat info{};
-    if (::fstat(fd, &info) != 0) continue;
-    const int flags = ::fcntl(fd, F_GETFL);
-    if (S_ISDIR(info.st_mode) || (flags >= 0 && (flags & O_PATH) != 0)) {
-      return fail("descriptor " + std::to_string(fd) +
-                  " is a directory; redirect it from a file, a pipe or /dev/null");
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinement,
@@ -251,7 +237,7 @@ void Remains::wait() {
 Result<Outcome> run(const policy::Confinement& confinement, const Command& command,
                     const Workspace& workspace, const std::vector<LayerReport>& layers,
                     const KernelSupport& kernel) {
-  if (auto allowed = refuse_directories(); !allowed) return propagate(allowed);
+  if (auto allowed = refuse_given_directories(); !allowed) return propagate(allowed);
   ChildPlan plan;
   plan.namespaces = has_private_view(layers);
 
@@ -326,6 +312,7 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
     how.on_connect = [&relay](const Address& destination) { relay.observe(destination); };
   }
   const KeptTerminalSettings kept;
+  const KeptPermissions permissions;
   Result<Outcome> outcome = spawn_and_wait(plan, how);
   if (outcome) outcome->network = std::move(relay.report());
   return outcome;

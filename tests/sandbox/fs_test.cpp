@@ -287,7 +287,9 @@ TEST_CASE("fs_fd_inheritance: what is given for reading is not opened for writin
   const Descriptor given(secret, O_RDONLY | O_CLOEXEC);
   const Redirected input(STDIN_FILENO, given.fd);
   attack(box, {"reopened", {"reopen", "0"}, changes(secret)});
+  // Changed while the run lasts, and as before when it is over.
   attack(box, {"mode_of_given", {"change_mode", "/proc/self/fd/0", "0777"}, mode_changes(secret)});
+  attack(box, {"list_of_given", {"grant", "/proc/self/fd/0"}, mode_changes(secret)});
 }
 
 TEST_CASE("fs_fd_inheritance: a directory as standard input is refused", "[escape]") {

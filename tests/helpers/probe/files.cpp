@@ -7,6 +7,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -89,6 +90,25 @@ int change_mode(const Arguments& a) {
   const auto mode = static_cast<mode_t>(std::strtoul(a.at(1).c_str(), nullptr, 8));
   return verdict(::chmod(a.at(0).c_str(), mode) == 0);
 }
+// An access control list that lets the group and somebody by name write: version 2, then tag,
+// permissions and id of each entry (linux/posix_acl_xattr.h), little endian.
+int grant(const Arguments& a) {
+  struct Entry {
+    std::uint16_t tag, permissions;
+    std::uint32_t id;
+  };
+  struct {
+    std::uint32_t version = 2;
+    Entry entries[5];
+  } list{2,
+         {{1, 6, UINT32_MAX},
+          {2, 6, ::geteuid()},
+          {4, 6, UINT32_MAX},
+          {16, 6, UINT32_MAX},
+          {32, 4, UINT32_MAX}}};
+  return verdict(::setxattr(a.at(0).c_str(), "system.posix_acl_access", &list, sizeof(list), 0) ==
+                 0);
+}
 int setuid_bit(const Arguments& a) {
   const int fd = ::open(a.at(0).c_str(), O_WRONLY | O_CREAT, 0755);
   return verdict(fd >= 0 && ::fchmod(fd, 04755) == 0);
@@ -144,6 +164,7 @@ constexpr Attack kAttacks[] = {
     {"replace_directory", replace_directory},
     {"swap_link", swap_link},
     {"change_mode", change_mode},
+    {"grant", grant},
     {"setuid_bit", setuid_bit},
     {"setuid_path", setuid_path},
     {"setuid_open", setuid_open},

@@ -32,11 +32,6 @@ struct Declared {
   int closed_from_abi = 1000;  // of Landlock
 };
 
-// Holes that are known and not closed yet. Each is taken off this list by what closes it.
-constexpr Declared kKnownOpen[] = {
-    {"fs_fd_inheritance/mode_of_given", "what is redirected is the host's file, and its owner's"},
-};
-
 // What namespaces and seccomp alone do not hold.
 constexpr Declared kOpenWithoutLandlock[] = {
     {"fs_fd_inheritance/reopened", "/proc/self/fd leads to the host's mount of what was given"},
@@ -65,7 +60,7 @@ bool declared_open(const std::string& attack) {
     return std::any_of(list.begin(), list.end(),
                        [&](const Declared& declared) { return covers(declared, attack); });
   };
-  return in(kKnownOpen) || (mode().landlock_abi == 0 && in(kOpenWithoutLandlock)) ||
+  return (mode().landlock_abi == 0 && in(kOpenWithoutLandlock)) ||
          (mode().strength == Strength::kReduced && in(kOpenWhenReduced));
 }
 
