@@ -8,7 +8,7 @@ rounds=${1:-30}
 "$root/tests/install.sh" build example bench
 cd "$root"
 log=$(mktemp)
-{ cmake --preset release && cmake --build --preset release --target mixguard decide_bench bench_filter open_close; } >"$log" 2>&1 || { tail "$log"; exit 1; }
+{ cmake --preset release && cmake --build --preset release --target mixguard decide_bench bench_filter equal_layers open_close; } >"$log" 2>&1 || { tail "$log"; exit 1; }
 mixguard=$root/build/release/mixguard
 
 work=$(mktemp -d "$root/build/bench-XXXXXX")  # firejail shows neither /tmp nor /var/tmp
@@ -84,6 +84,7 @@ median() { sort -n "$1" | awk '{a[NR]=$1} END {print (NR % 2) ? a[(NR + 1) / 2] 
 bare_true() { /bin/true; }
 guard_true() { "$mixguard" -q --policy "$work/true.toml" /bin/true; }
 bwrap_true() { bwrap "${bwrap_view[@]}" /bin/true 9<"$work/filter"; }
+equal_true() { "$root/build/release/tests/equal_layers" /bin/true; }
 firejail_true() { firejail "${firejail_view[@]}" /bin/true; }
 bare_spawn() { "${spawn[@]}"; }
 judged_spawn() { "$mixguard" -q --policy "$work/spawn.toml" "${spawn[@]}"; }
@@ -136,7 +137,7 @@ decided() { awk -v rules="$1" -v field="$2" '$1 == rules {printf "%.1f", $field 
 added() { awk -v a="$(median "$work/$1.us")" -v b="$(median "$work/$2.us")" 'BEGIN {printf "%.1f", (a - b) / 1000}'; }
 
 echo "true-sized command, $((rounds * 3)) rounds"
-compare $((rounds * 3)) bare_true guard_true bwrap_true firejail_true
+compare $((rounds * 3)) bare_true guard_true equal_true bwrap_true firejail_true
 echo "check, $((rounds * 3)) rounds"
 compare $((rounds * 3)) bare_check guard_check sudo_check
 echo "the decision in process"
@@ -161,6 +162,7 @@ Made by \`tests/bench/run.sh\`; medians of whole processes, run in turn in one s
 |---|---|---|---|
 | nothing | $(ms bare_true) ms | | |
 | mixguard: decision, overlay transaction, namespaces, Landlock, seccomp, synced record | $(ms guard_true) ms | $(added guard_true bare_true) ms | 1.00 |
+| mixguard's sandbox alone, with the layers of the next line (\`tests/bench/equal_layers.cpp\`) | $(ms equal_true) ms | $(added equal_true bare_true) ms | $(ratio equal_true guard_true) |
 | bubblewrap $(bwrap --version | cut -d' ' -f2), all namespaces, the same filter, no Landlock, no overlay, no record | $(ms bwrap_true) ms | $(added bwrap_true bare_true) ms | $(ratio bwrap_true guard_true) |
 | firejail $(firejail --version | sed -n 's/.*version //p' | head -n 1), no profile, no network, caps, seccomp | $(ms firejail_true) ms | $(added firejail_true bare_true) ms | $(ratio firejail_true guard_true) |
 
