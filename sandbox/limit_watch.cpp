@@ -2,13 +2,11 @@
 #include "sandbox/limit_watch.hpp"
 
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <chrono>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "policy/quantity.hpp"
@@ -16,8 +14,8 @@
 namespace mixguard::sandbox {
 namespace {
 
-constexpr int kIntervalMs = 250;
-constexpr int kNearIntervalMs = 50;
+constexpr std::chrono::milliseconds kInterval{250};
+constexpr std::chrono::milliseconds kNearInterval{50};
 constexpr std::uint64_t kAnyNumber = 100'000;  // of processes, where no limit is set
 
 constexpr std::uint64_t kMib = 1024 * 1024;
@@ -35,23 +33,19 @@ bool LimitWatch::counts_from_proc() const {
          (limits_.memory != 0 || limits_.processes != 0 || limits_.cpu_ms != 0);
 }
 
-void LimitWatch::arm(int milliseconds) const {
-  const itimerspec once{{}, {milliseconds / 1000, milliseconds % 1000 * 1'000'000L}};
-  ::timerfd_settime(timer_.get(), 0, &once, nullptr);
-}
-
 Result<void> LimitWatch::start(EventLoop& loop, std::function<void(PassedLimit)> passed) {
   if (!counts_from_proc() && limits_.cpu_ms == 0) return {};
-  timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  if (!timer_) return fail("make a timer: " + std::string(std::strerror(errno)), errno);
-  arm(kNearIntervalMs);
-  return loop.watch(timer_.get(), EPOLLIN, [this, &loop, passed = std::move(passed)](auto) {
+  Result<Timer> timer = Timer::create();
+  if (!timer) return propagate(timer);
+  timer_ = std::move(*timer);
+  timer_.once(kNearInterval);
+  return loop.watch(timer_.fd(), EPOLLIN, [this, &loop, passed = std::move(passed)](auto) {
     if (std::optional<PassedLimit> limit = look()) {
-      loop.unwatch(timer_.get());
+      loop.unwatch(timer_.fd());
       passed(std::move(*limit));
       return;
     }
-    arm(near_ ? kNearIntervalMs : kIntervalMs);  // also clears the timer's readiness
+    timer_.once(near_ ? kNearInterval : kInterval);
   });
 }
 

@@ -16,6 +16,7 @@
 #include "policy/result.hpp"
 #include "sandbox/cgroup.hpp"
 #include "sandbox/event_loop.hpp"
+#include "sandbox/timer.hpp"
 #include "sandbox/usage.hpp"
 
 namespace mixguard::sandbox {
@@ -46,12 +47,11 @@ class LimitWatch {
   [[nodiscard]] std::optional<PassedLimit> look();
   [[nodiscard]] std::optional<PassedLimit> judge_memory(std::uint64_t upper_bound);
   [[nodiscard]] bool counts_from_proc() const;
-  void arm(int milliseconds) const;
 
   policy::Limits limits_;
   const RunCgroup* cgroup_;
   UsageMeter meter_;
-  UniqueFd timer_;
+  Timer timer_;
   bool near_ = false;  // more than half of the memory is in use: look more often
 };
 

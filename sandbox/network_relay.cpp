@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +25,8 @@ constexpr rlim_t kReserve = 64;
 constexpr std::size_t kFewest = 8;
 // How long the last words of a command that has ended are waited for.
 constexpr std::chrono::milliseconds kLastWords{300};
+// How exactly deadlines are kept.
+constexpr std::chrono::milliseconds kTick{250};
 
 std::size_t connections_for(rlim_t descriptors) {
   if (descriptors == RLIM_INFINITY) return NetworkRelay::kMostConnections;
@@ -84,9 +85,10 @@ Result<void> NetworkRelay::start(EventLoop& loop, SendOrder send) {
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   most_ = connections_for(files.rlim_cur);
-  timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  if (!timer_) return fail("timerfd_create: " + std::string(std::strerror(errno)), errno);
-  if (auto watched = loop.watch(timer_.get(), EPOLLIN, [this](auto) { tick(); }); !watched)
+  Result<Timer> timer = Timer::create();
+  if (!timer) return propagate(timer);
+  timer_ = std::move(*timer);
+  if (auto watched = loop.watch(timer_.fd(), EPOLLIN, [this](auto) { tick(); }); !watched)
     return watched;
   for (const auto& listener : listeners_) watch(*listener);
   return {};
@@ -149,7 +151,7 @@ void NetworkRelay::finish() {
   listeners_.clear();
   conversations_.clear();
   resolver_.reset();
-  loop_->unwatch(timer_.get());
+  loop_->unwatch(timer_.fd());
   loop_ = nullptr;
 }
 
@@ -402,15 +404,12 @@ NetworkReport::Relayed& NetworkRelay::relayed(std::size_t route) {
 // While something has a deadline, and only then.
 void NetworkRelay::set_ticking(bool on) {
   if (on == is_ticking_) return;
-  itimerspec every{};
-  if (on) every.it_interval.tv_nsec = every.it_value.tv_nsec = 250'000'000;
-  ::timerfd_settime(timer_.get(), 0, &every, nullptr);
+  timer_.every(on ? kTick : kTick.zero());
   is_ticking_ = on;
 }
 
 void NetworkRelay::tick() {
-  std::uint64_t times = 0;
-  static_cast<void>(::read(timer_.get(), &times, sizeof(times)) < 0);
+  if (!timer_.expired()) return;
   const auto now = Clock::now();
   if (is_paused_) resume_accepting();
   resolver_->expire(now);

@@ -22,6 +22,7 @@
 #include "sandbox/network_report.hpp"
 #include "sandbox/resolver.hpp"
 #include "sandbox/service.hpp"
+#include "sandbox/timer.hpp"
 #include "sandbox/tunnel.hpp"
 
 namespace mixguard::sandbox {
@@ -107,7 +108,7 @@ class NetworkRelay : public Service {
   std::map<Id, Conversation> conversations_;
   Id last_id_ = 0;
   std::optional<Resolver> resolver_;
-  UniqueFd timer_;
+  Timer timer_;
   bool is_ticking_ = false;
   bool is_paused_ = false;
 };

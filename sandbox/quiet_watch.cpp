@@ -2,35 +2,30 @@
 #include "sandbox/quiet_watch.hpp"
 
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <string>
+#include <chrono>
 #include <utility>
 
 namespace mixguard::sandbox {
 namespace {
 
-constexpr int kIntervalMs = 200;
-constexpr int kQuietLooks = 4;                    // in a row
-constexpr int kMostLooks = 60'000 / kIntervalMs;  // a run that computes for ever has no rest
-constexpr std::uint64_t kRestMs = 10;             // of CPU time in an interval: one clock tick
+constexpr std::chrono::milliseconds kInterval{200};
+constexpr int kQuietLooks = 4;  // in a row
+// A run that computes for ever has no rest.
+constexpr int kMostLooks = std::chrono::minutes(1) / kInterval;
+constexpr std::uint64_t kRestMs = 10;  // of CPU time in an interval: one clock tick
 constexpr std::uint64_t kMostProcesses = 1000;
 
 }  // namespace
 
 Result<void> QuietWatch::start(EventLoop& loop, std::function<void()> at_rest) {
-  timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  if (!timer_) return fail("make a timer: " + std::string(std::strerror(errno)), errno);
-  constexpr timespec kInterval{0, kIntervalMs * 1'000'000L};
-  const itimerspec repeated{kInterval, kInterval};
-  ::timerfd_settime(timer_.get(), 0, &repeated, nullptr);
-  return loop.watch(timer_.get(), EPOLLIN, [this, &loop, at_rest = std::move(at_rest)](auto) {
-    std::uint64_t expirations = 0;
-    if (::read(timer_.get(), &expirations, sizeof(expirations)) < 0 || !is_over()) return;
-    loop.unwatch(timer_.get());
+  Result<Timer> timer = Timer::create();
+  if (!timer) return propagate(timer);
+  timer_ = std::move(*timer);
+  timer_.every(kInterval);
+  return loop.watch(timer_.fd(), EPOLLIN, [this, &loop, at_rest = std::move(at_rest)](auto) {
+    if (!timer_.expired() || !is_over()) return;
+    loop.unwatch(timer_.fd());
     at_rest();
   });
 }

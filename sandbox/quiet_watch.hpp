@@ -11,7 +11,7 @@
 
 #include "policy/result.hpp"
 #include "sandbox/event_loop.hpp"
-#include "sandbox/sys/unique_fd.hpp"
+#include "sandbox/timer.hpp"
 #include "sandbox/usage.hpp"
 
 namespace mixguard::sandbox {
@@ -27,7 +27,7 @@ class QuietWatch {
   [[nodiscard]] bool is_over();
 
   UsageMeter meter_;
-  UniqueFd timer_;
+  Timer timer_;
   std::uint64_t cpu_ms_ = 0;
   int looks_ = 0, quiet_looks_ = 0;
 };

@@ -8,13 +8,12 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdint>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -26,6 +25,8 @@ namespace {
 
 // How long the end of a run waits for a terminal that takes nothing (Ctrl-S).
 constexpr int kPatienceMs = 1000;
+// How often a console in the background looks whether it has been given the terminal.
+constexpr std::chrono::milliseconds kLookInterval{50};
 
 Error from_errno(const std::string& action) {
   return Error{action + ": " + std::strerror(errno), errno};
@@ -191,23 +192,19 @@ void PrivateTerminal::take_up() {
 
 // No event tells of it: a shell sends SIGCONT only to what it takes for stopped.
 void PrivateTerminal::await_foreground() {
-  look_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  constexpr timespec kInterval{0, 50'000'000};
-  const itimerspec repeated{kInterval, kInterval};
+  Result<Timer> timer = Timer::create();
   const auto look = [this](auto) {
-    std::uint64_t expirations = 0;
-    if (::read(look_.get(), &expirations, sizeof(expirations)) > 0 && in_foreground()) take_up();
+    if (look_.expired() && in_foreground()) take_up();
   };
   // Without a timer: stopped until we are in the foreground.
-  if (!look_ || ::timerfd_settime(look_.get(), 0, &repeated, nullptr) != 0 ||
-      !loop_->watch(look_.get(), EPOLLIN, look)) {
-    take_up();
-  }
+  if (!timer || !loop_->watch(timer->fd(), EPOLLIN, look)) return take_up();
+  look_ = std::move(*timer);
+  look_.every(kLookInterval);
 }
 
 void PrivateTerminal::stop_looking() {
-  if (look_ && loop_ != nullptr) loop_->unwatch(look_.get());
-  look_.reset();
+  if (look_) loop_->unwatch(look_.fd());
+  look_ = Timer();
 }
 
 }  // namespace mixguard::sandbox

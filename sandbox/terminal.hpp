@@ -16,6 +16,7 @@
 #include "sandbox/event_loop.hpp"
 #include "sandbox/output_relay.hpp"
 #include "sandbox/sys/unique_fd.hpp"
+#include "sandbox/timer.hpp"
 
 namespace mixguard::sandbox {
 
@@ -77,7 +78,7 @@ class PrivateTerminal {
   UniqueFd outer_, inner_;
   EventLoop* loop_ = nullptr;  // from start() on
   std::unique_ptr<ByteRelay> input_, output_;
-  UniqueFd look_;           // a timer, while we are in the background
+  Timer look_;              // while we are in the background
   SigpipeIgnored ignored_;  // the watcher may be gone
   bool raw_ = false;        // by us
   UniqueFd watch_;          // a pipe to a process that puts the settings back when we are killed
