@@ -39,6 +39,12 @@ Address ipv4_address(std::uint32_t host, std::uint16_t port) {
   return address;
 }
 
+// Whether the socket listens at the very address; what is sent datagrams listens to nobody.
+bool listens_at(const ListenStep& listener, const Address& address) {
+  return !listener.datagrams && listener.size == address.size &&
+         std::memcmp(&listener.address, &address.storage, address.size) == 0;
+}
+
 bool is_within(std::string_view path, std::string_view directory) {
   return path == directory || (path.starts_with(directory) && path.size() > directory.size() &&
                                path[directory.size()] == '/');
@@ -125,19 +131,18 @@ class Layout {
   }
 
   // The first endpoint that wants an address has it.
-  void listen(const Address& address, bool optional = false, bool proxy = false) {
-    const bool taken =
-        std::any_of(plan_.listeners.begin(), plan_.listeners.end(), [&](const ListenStep& other) {
-          return !other.datagrams && other.size == address.size &&
-                 std::memcmp(&other.address, &address.storage, address.size) == 0;
-        });
-    if (taken) return;
+  void listen(const Address& address, bool optional = false) {
+    if (plan_.reaches(address)) return;
+    add_listener(address, plan_.routes.size() - 1).optional = optional;
+  }
+
+  ListenStep& add_listener(const Address& address, std::size_t route) {
     ListenStep& step = plan_.listeners.emplace_back();
     step.address = address.storage;
     step.size = address.size;
-    step.optional = optional;
     step.add_address = address.family() != AF_UNIX && !is_loopback(address);
-    plan_.route_of.push_back(proxy ? NetworkPlan::kProxy : plan_.routes.size() - 1);
+    plan_.route_of.push_back(route);
+    return step;
   }
 
   void add_localhost(std::uint16_t port) {
@@ -218,7 +223,7 @@ class Layout {
   void add_proxy() {
     if (names_.empty()) return;
     const Address address = ipv4_address(kProxyHost, kProxyPort);
-    listen(address, false, true);
+    if (!plan_.reaches(address)) add_listener(address, NetworkPlan::kProxy);
     const std::string url = "http://" + to_text(address) + ":" + std::to_string(kProxyPort);
     for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"})
       plan_.environment.push_back(std::string(name) + "=" + url);
@@ -228,12 +233,7 @@ class Layout {
 
   // Answers no question, and learns what was asked.
   void add_names() {
-    ListenStep& step = plan_.listeners.emplace_back();
-    const Address address = ipv4_address(INADDR_LOOPBACK, kDnsPort);
-    step.address = address.storage;
-    step.size = address.size;
-    step.datagrams = true;
-    plan_.route_of.push_back(NetworkPlan::kNames);
+    add_listener(ipv4_address(INADDR_LOOPBACK, kDnsPort), NetworkPlan::kNames).datagrams = true;
   }
 
   Result<void> publish(const std::string& text) {
@@ -285,10 +285,8 @@ std::optional<std::size_t> NetworkPlan::route_to(const Endpoint& target) const {
 }
 
 bool NetworkPlan::reaches(const Address& address) const {
-  return std::any_of(listeners.begin(), listeners.end(), [&](const ListenStep& listener) {
-    return listener.size == address.size &&
-           std::memcmp(&listener.address, &address.storage, address.size) == 0;
-  });
+  return std::any_of(listeners.begin(), listeners.end(),
+                     [&](const ListenStep& listener) { return listens_at(listener, address); });
 }
 
 bool NetworkPlan::lists(const Address& address, std::uint16_t port) const {
