@@ -643,10 +643,11 @@ void child_main(const ChildPlan& plan) noexcept {
   child.drop_capabilities();
   const int ended = child.prepare_init();
   await(plan.control_fd, Order::Kind::kStart);
-  // In our memory until its exec, while we wait: nothing is copied that it would throw away.
-  // Without a pid namespace only we can end it, and must not be held up by an exec that takes long.
+  // In our memory until its exec, while we wait: nothing is copied that it would throw away. Not
+  // where we must not be held up by an exec that takes long: without a pid namespace only we can
+  // end it, and in a session of its own it may be stopped from the keyboard, which we have to tell.
   alignas(16) static std::array<char, 65536> stack;
-  const int sharing = plan.namespaces ? CLONE_VM | CLONE_VFORK : 0;
+  const int sharing = plan.namespaces && !plan.own_session ? CLONE_VM | CLONE_VFORK : 0;
   const pid_t command =
       ::clone(&Child::start_payload, stack.data() + stack.size(), sharing | SIGCHLD, &child);
   child.check(command >= 0, Stage::kSpawnPayload);

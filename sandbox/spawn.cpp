@@ -155,7 +155,10 @@ class Supervision {
     if (options.exec_rules != nullptr)
       monitor_.emplace(*options.exec_rules, loop_, options.on_connect);
   }
-  ~Supervision() { finish_services(); }
+  // Where the run could not be begun, nothing of it is left all the same.
+  ~Supervision() {
+    if (pidfd_) static_cast<void>(end());
+  }
   Supervision(const Supervision&) = delete;
   Supervision& operator=(const Supervision&) = delete;
 
@@ -213,11 +216,11 @@ class Supervision {
 
   Result<Outcome> wait() {
     while (!ended_) turn(timeout());
-    end();
+    Remains remains = end();
     if (output_ != nullptr) output_->drain();
     if (terminal_ != nullptr) terminal_->drain();
     Result<Outcome> ended = outcome(report_);
-    if (ended) ended->remains = Remains(std::move(pidfd_));
+    if (ended) ended->remains = std::move(remains);
     return ended;
   }
 
@@ -323,11 +326,14 @@ class Supervision {
   }
 
   // After this no process of the run is left but init, if that.
-  void end() {
+  Remains end() {
     loop_.unwatch(channels_.report.get());
     loop_.unwatch(channels_.control.get());
     channels_.control.reset();
-    if (nobody_is_left()) return finish_services();
+    if (nobody_is_left()) {
+      finish_services();
+      return Remains(std::move(pidfd_));
+    }
     // It ends by itself when we hang up, unless it still waits for the command's exec.
     if (namespaces_) sys::pidfd_send_signal(pidfd_.get(), SIGKILL);
     // Whatever we may wait for: init's namespace does not end before those that were seized at an
@@ -339,6 +345,7 @@ class Supervision {
     }
     pidfd_.reset();
     finish_services();
+    return {};
   }
   // A cgroup cannot be removed before init has left it.
   [[nodiscard]] bool nobody_is_left() const {

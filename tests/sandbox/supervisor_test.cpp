@@ -89,6 +89,19 @@ TEST_CASE("sup_fail_closed: a step that fails stops the run, and says which", "[
   }
 }
 
+TEST_CASE("sup_fail_closed: where the caller is not ready nothing is started, and nothing is left",
+          "[escape]") {
+  Box box;
+  if (!can_confine(box)) return;
+  box.before_start = [] { return mixguard::fail("no record"); };
+  CHECK(box.run({"write", box.project("lib/ran")}).error == "no record");
+  CHECK_FALSE(Box::exists(box.landed("ran")));
+  CHECK((::waitpid(-1, nullptr, WNOHANG) < 0 && errno == ECHILD));
+  box.before_start = [] { return mixguard::Result<void>(); };
+  CHECK(box.run({"write", box.project("lib/ran")}).worked());
+  CHECK(Box::exists(box.landed("ran")));
+}
+
 TEST_CASE("sup_fail_closed: every step that the child can report has been made to fail",
           "[escape]") {
   using mixguard::sandbox::Stage;

@@ -167,6 +167,7 @@ Probe Box::confined(const std::string& program, const Arguments& arguments,
   command.argv = {program};
   command.environment = environment;
   command.cwd = cwd;
+  command.before_start = before_start;
   command.meanwhile = meanwhile;
   command.exec = exec;
   command.own_terminal = own_terminal;

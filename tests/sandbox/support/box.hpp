@@ -68,6 +68,7 @@ class Box {
   std::string cwd;
   sandbox::ExecRules exec;  // without a judge everything may be started
   bool own_terminal = false;
+  std::function<mixguard::Result<void>()> before_start;
 
   void write(const std::string& path, const std::string& content) const;
   [[nodiscard]] static std::string read(const std::string& path);
