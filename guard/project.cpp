@@ -240,6 +240,10 @@ Result<void> list_beside(const std::vector<std::string>& shown, const std::strin
 
 }  // namespace
 
+std::string Project::folder() const {
+  return new_folder.empty() || new_folder == "." ? root : join_path(root, new_folder);
+}
+
 Result<Project> find_project(const std::string& directory) {
   const std::string cwd = real_path(".");
   if (cwd.empty())

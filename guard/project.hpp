@@ -24,6 +24,8 @@ struct Project {
   std::string new_folder;
   std::vector<std::string> hidden;
   [[nodiscard]] bool found() const { return !root.empty(); }
+  // What the command is about: the root, or the folder of the project that it is to make.
+  [[nodiscard]] std::string folder() const;
 };
 
 // `directory` is --project, or empty for the nearest mix.exs upwards from the working directory. No

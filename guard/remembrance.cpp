@@ -223,20 +223,27 @@ Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
   const bool refused =
       result_.changes.has(Disposition::kQuarantine) || result_.changes.has(Disposition::kConflict);
   result_.not_committed = result_.changes.has(Disposition::kConflict) || (strict && refused);
-  if (dry_run || (strict && refused)) {
-    if (auto discarded = transaction_->discard(); !discarded) return propagate(discarded);
-    return result_;
-  }
-  if (auto committed = transaction_->commit(result_.changes); !committed) {
+  if (dry_run || (strict && refused)) return discarded();
+  if (auto committed = commit(result_.changes); !committed) return propagate(committed);
+  if (refused || !transaction_->late_conflicts().empty()) result_.quarantine = quarantine_;
+  return result_;
+}
+
+Result<void> Remembrance::commit(const ChangeSet& set) {
+  if (auto committed = transaction_->commit(set); !committed) {
     if (!transaction_->intended()) static_cast<void>(transaction_->discard());
-    return propagate(committed);
+    return committed;
   }
   for (const Change& late : transaction_->late_conflicts()) {
     result_.changes.changes.push_back(late);
     result_.not_committed = true;
   }
   result_.committed = true;
-  if (refused || !transaction_->late_conflicts().empty()) result_.quarantine = quarantine_;
+  return {};
+}
+
+Result<RunResult> Remembrance::discarded() {
+  if (auto gone = transaction_->discard(); !gone) return propagate(gone);
   return result_;
 }
 
@@ -251,18 +258,11 @@ Result<RunResult> Remembrance::keep_build_of(ChangeSet changes) {
     code_goes |= takes_code_along(change);
   }
   result_.changes = std::move(changes);
-  if (code_goes || build.changes.empty()) {
-    if (auto discarded = transaction_->discard(); !discarded) return propagate(discarded);
-    return result_;
-  }
-  if (auto committed = transaction_->commit(build); !committed) {
-    if (!transaction_->intended()) static_cast<void>(transaction_->discard());
-    return propagate(committed);
-  }
+  if (code_goes || build.changes.empty()) return discarded();
   for (Change& change : result_.changes.changes) {
     if (!stays(change)) change.disposition = Disposition::kDiscard;
   }
-  result_.committed = true;
+  if (auto committed = commit(build); !committed) return propagate(committed);
   return result_;
 }
 
@@ -286,14 +286,7 @@ Result<RunResult> Remembrance::abandon(bool keep_build) {
     if (keep_build) return keep_build_of(std::move(*changes));
     result_.changes = std::move(*changes);
   }
-  if (auto discarded = transaction_->discard(); !discarded) return propagate(discarded);
-  return result_;
-}
-
-Result<void> Remembrance::discard() {
-  if (transaction_) return transaction_->discard();
-  if (preimage_) return preimage_->restore();
-  return {};
+  return discarded();
 }
 
 }  // namespace mixguard::guard

@@ -48,8 +48,6 @@ class Remembrance {
   // The command failed: the project is as before (a live run keeps what it wrote; `rollback` undoes
   // it). With `keep_build` what it compiled stays, unless what it was compiled from does not.
   Result<RunResult> abandon(bool keep_build);
-  // The command never ran.
-  Result<void> discard();
 
   [[nodiscard]] const RunResult& result() const { return result_; }
 
@@ -61,6 +59,8 @@ class Remembrance {
                               sandbox::Workspace& workspace);
 
   void take(ChangeSet changes);
+  Result<void> commit(const ChangeSet& set);
+  Result<RunResult> discarded();
   Result<RunResult> keep_build_of(ChangeSet changes);
 
   WritePolicy policy_;

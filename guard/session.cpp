@@ -186,10 +186,8 @@ class Session {
     const std::string directory = state_directory();
     const std::string real = real_path(directory);
     const Project& project = judgement_.project;
-    const std::string shown = project.new_folder.empty() || project.new_folder == "."
-                                  ? project.root
-                                  : join_path(project.root, project.new_folder);
-    if (!project.found() || !is_within(real.empty() ? directory : real, shown)) return std::nullopt;
+    if (!project.found() || !is_within(real.empty() ? directory : real, project.folder()))
+      return std::nullopt;
     console_.error(directory +
                    " lies in the project, where the command could write it; set XDG_STATE_HOME to "
                    "a directory outside of it");
