@@ -54,14 +54,6 @@ Result<void> mark_ended(int store, const std::string& run_id) {
   return {};
 }
 
-// The kernel makes these without any permission (overlayfs), and in the trash they would be in the
-// way of everybody who reads the project as a whole. Not there is as well.
-void unlock_work(const Run& run) {
-  for (const char* closed : {"work/work", "work/work/incompat", "work/work/incompat/volatile"}) {
-    if (::fchmodat(run.dir.get(), closed, 0700, 0) != 0) return;
-  }
-}
-
 Result<void> write_outcomes(const Run& run, const Journal& journal) {
   for (const auto& [id, state] : journal.outcomes) {
     auto dir = tree::open_dir(run.store.get(), "runs/" + id);
@@ -131,7 +123,6 @@ Result<void> discard_run(Run& run) {
   if (!runs) return propagate(runs);
   auto bin = store_dir(run, "trash");
   if (!bin) return propagate(bin);
-  unlock_work(run);
   if (auto moved = tree::move_to_trash(runs->get(), run.id, bin->get()); !moved) return moved;
   return mark_ended(run.store.get(), run.id);
 }
@@ -192,7 +183,6 @@ Result<void> tidy(Run& run, const Journal& journal) {
     if (!area) return propagate(area);
     if (auto pruned = prune(area->get(), journal.ops, bin->get()); !pruned) return pruned;
   }
-  unlock_work(run);
   if (auto gone = tree::move_to_trash(run.dir.get(), "work", bin->get()); !gone) return gone;
   return mark_ended(run.store.get(), run.id);
 }
