@@ -5,9 +5,9 @@
 #include <linux/fs.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -54,6 +54,15 @@ std::set<std::string> parents_of(const std::vector<Op>& ops) {
   return paths;
 }
 
+// The operations that move objects; there is one for a path.
+std::map<std::string, const Op*> by_path(const std::vector<Op>& ops) {
+  std::map<std::string, const Op*> objects;
+  for (const Op& op : ops) {
+    if (!op.attributes) objects.emplace(op.path, &op);
+  }
+  return objects;
+}
+
 // A directory of the area that only leads to objects: its own mode means nothing.
 Result<void> make_usable(int dir) {
   if (::faccessat(dir, ".", W_OK, AT_EACCESS) == 0) return {};
@@ -71,7 +80,8 @@ class Applier {
         live_(field.project),
         area_(field.runs),
         shared_(shared_inodes(journal.ops)),
-        renamed_in_(parents_of(journal.ops)) {}
+        renamed_in_(parents_of(journal.ops)),
+        objects_(by_path(journal.ops)) {}
 
   Result<void> carry_out(Op& op) {
     Result<bool> passed = recovering_ ? moved_since(op) : false;
@@ -120,13 +130,13 @@ class Applier {
   // A later operation took the directory that the path was in away, which it was done for: the
   // undoing of a rollback of several runs has such.
   Result<bool> moved_since(const Op& op) {
-    for (const Op& later : journal_.ops) {
-      if (&later <= &op || later.attributes || later.path == op.path ||
-          !tree::is_at_or_below(op.path, later.path))
-        continue;
-      auto live = live_.look(later.path);
+    for (std::string above = tree::split(op.path).parent; !above.empty();
+         above = tree::split(above).parent) {
+      const auto later = objects_.find(above);
+      if (later == objects_.end() || later->second < &op) continue;
+      auto live = live_.look(above);
       if (!live) return propagate(live);
-      if (same_object(later.after, *live)) return true;
+      if (same_object(later->second->after, *live)) return true;
     }
     return false;
   }
@@ -171,9 +181,8 @@ class Applier {
   // directory.
   [[nodiscard]] bool was_put_there(const std::string& path, const Node& node) const {
     if (node.is_dir() && renamed_in_.contains(path)) return true;
-    return std::any_of(journal_.ops.begin(), journal_.ops.end(), [&](const Op& op) {
-      return op.path == path && same_object(op.after, node);
-    });
+    const auto op = objects_.find(path);
+    return op != objects_.end() && same_object(op->second->after, node);
   }
 
   static Result<void> move(const Op& op, const Place& at) {
@@ -248,6 +257,7 @@ class Applier {
   tree::Parents area_;
   const std::set<std::uint64_t> shared_;
   const std::set<std::string> renamed_in_;
+  const std::map<std::string, const Op*> objects_;
 };
 
 Result<void> sync_dirs(int root, const std::set<std::string>& paths, Durability& durability) {

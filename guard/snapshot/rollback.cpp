@@ -7,6 +7,7 @@
 #include <ctime>
 #include <functional>
 #include <iterator>
+#include <list>
 #include <map>
 #include <optional>
 #include <set>
@@ -73,23 +74,23 @@ Result<std::vector<Target>> find_targets(const Store& store, const std::string& 
   return one;
 }
 
-// Tells an edit by a person from what later runs and rollbacks did to the same object: both move
-// its ctime, but the latter are in the journals.
+// Tells an edit by a person from what other runs and rollbacks did to the same object: both move
+// its ctime, but the latter are in the journals. They are read once, and only when something was
+// moved.
 class History {
  public:
-  History(const Store& store, const Target& target) : store_(store), target_(target) {}
+  explicit History(const Store& store) : store_(store) {}
 
-  // `undone`: of newer runs; what they put there goes anyway.
-  Result<bool> edited(const std::string& path, const tree::Node& node,
-                      const std::vector<Op>& undone) {
+  // Whether what lies at `path`, or below it, was edited since `target`. `goes`: whether a newer
+  // run put an object there, and it goes anyway.
+  using Goes = std::function<bool(const std::string& path, const tree::Node& node)>;
+  Result<bool> edited(const Target& target, const std::string& path, const tree::Node& node,
+                      const Goes& goes) {
     bool found = false;
     const auto visit = [&](const std::string& at, const tree::Node& below) -> Result<tree::Walk> {
-      if (below.ctime < target_.journal.settled) return tree::Walk::kOn;
-      const bool goes = std::any_of(undone.begin(), undone.end(), [&](const Op& op) {
-        return op.path == at && same_object(op.before, below);
-      });
-      if (goes) return tree::Walk::kPast;
-      auto known = explained(at, below);
+      if (below.ctime < target.journal.settled) return tree::Walk::kOn;
+      if (goes(at, below)) return tree::Walk::kPast;
+      auto known = explained(target, at, below);
       if (!known) return propagate(known);
       found = !*known;
       return found ? tree::Walk::kStop : tree::Walk::kOn;
@@ -105,49 +106,59 @@ class History {
 
  private:
   struct Step {
+    std::size_t run = 0;  // of `ids_`
     std::optional<Identity> after;
     std::int64_t settled = 0;
   };
+  using Steps = std::multimap<std::string, Step>;
 
-  Result<bool> explained(const std::string& path, const tree::Node& node) {
+  Result<bool> explained(const Target& target, const std::string& path, const tree::Node& node) {
     if (auto loaded = load(); !loaded) return propagate(loaded);
-    const auto [first, last] = steps_.equal_range(path);
-    const bool placed = std::any_of(first, last, [&](const auto& entry) {
+    const auto has = [&](const Steps& steps, const auto& explains) {
+      const auto [first, last] = steps.equal_range(path);
+      return std::any_of(first, last, [&](const auto& entry) {
+        const Step& step = entry.second;
+        return ids_[step.run] != target.id && node.ctime < step.settled && explains(step);
+      });
+    };
+    const auto put_it_there = [&](const Step& step) {
       // An object that is younger than the run is not what the run left there.
-      return same_object(entry.second.after, node) && node.ctime < entry.second.settled &&
-             node.born < target_.journal.settled;
-    });
-    const auto home = homes_.find(path);
-    return placed || (node.is_dir() && home != homes_.end() && node.ctime < home->second);
+      return same_object(step.after, node) && node.born < target.journal.settled;
+    };
+    return has(steps_, put_it_there) ||
+           (node.is_dir() && has(homes_, [](const Step&) { return true; }));
   }
 
   Result<void> load() {
     if (std::exchange(loaded_, true)) return {};
     auto runs = store_.runs();
     if (!runs) return propagate(runs);
-    for (const std::string& id : *runs) {
-      if (id == target_.id) continue;
+    for (std::string& id : *runs) {
       auto journal = read_journal(store_, id);
       if (!journal) return propagate(journal);
-      if (is_over(*journal)) remember(*journal);
+      if (!is_over(*journal)) continue;
+      ids_.push_back(std::move(id));
+      remember(*journal);
     }
     return {};
   }
 
   void remember(const Journal& journal) {
+    const std::size_t run = ids_.size() - 1;
+    std::set<std::string> homes;
     for (const Op& op : journal.ops) {
       if (!op.withheld.empty() || op.attributes) continue;
-      steps_.emplace(op.path, Step{op.after, journal.settled});
-      std::int64_t& last = homes_[tree::split(op.path).parent];
-      last = std::max(last, journal.settled);
+      steps_.emplace(op.path, Step{run, op.after, journal.settled});
+      homes.insert(tree::split(op.path).parent);
     }
+    for (const std::string& home : homes) homes_.emplace(home, Step{run, {}, journal.settled});
   }
 
   const Store& store_;
-  const Target& target_;
   bool loaded_ = false;
-  std::multimap<std::string, Step> steps_;
-  std::map<std::string, std::int64_t> homes_;  // directories, and when a run last renamed in them
+  std::vector<std::string> ids_;
+  Steps steps_;
+  Steps homes_;  // directories that a run renamed in
 };
 
 // mix.exs, config/ and .formatter.exs, here or in an umbrella's app.
@@ -170,10 +181,9 @@ bool same_identity(const std::optional<Identity>& a, const std::optional<Identit
 class Planner {
  public:
   Planner(const Store& store, const RollbackOptions& options, int runs)
-      : store_(store), options_(options), live_(store.project_fd()), runs_(runs) {}
+      : options_(options), history_(store), live_(store.project_fd()), runs_(runs) {}
 
   Result<void> add(const Target& target) {
-    History history(store_, target);
     bool complete = true;
     for (auto op = target.journal.ops.rbegin(); op != target.journal.ops.rend(); ++op) {
       if (!op->withheld.empty()) continue;
@@ -184,13 +194,13 @@ class Planner {
         continue;
       }
       ++matched_;
-      const Step step{target, *op, history};
+      const Step step{target, *op};
       auto planned = op->attributes ? attributes(*op) : object(step);
       if (!planned) return planned;
     }
-    ops_.insert(ops_.end(), std::make_move_iterator(current_.begin()),
-                std::make_move_iterator(current_.end()));
-    current_.clear();
+    for (auto op = current_.begin(); op != current_.end(); ++op)
+      (op->attributes ? attributes_ : objects_).emplace(op->path, op);
+    ops_.splice(ops_.end(), current_);
     if (complete) complete_.push_back(target.id);
     return {};
   }
@@ -204,7 +214,9 @@ class Planner {
     return {};
   }
 
-  [[nodiscard]] std::vector<Op> take_ops() { return std::move(ops_); }
+  [[nodiscard]] std::vector<Op> take_ops() {
+    return {std::make_move_iterator(ops_.begin()), std::make_move_iterator(ops_.end())};
+  }
   [[nodiscard]] std::vector<std::string> take_skipped() {
     return {skipped_.begin(), skipped_.end()};
   }
@@ -215,7 +227,6 @@ class Planner {
   struct Step {
     const Target& target;
     const Op& op;
-    History& history;
     [[nodiscard]] const std::string& area() const {
       return op.area.empty() ? target.journal.area : op.area;
     }
@@ -237,27 +248,20 @@ class Planner {
   }
 
   // The planned operation at the path itself, of a run that is newer.
-  Op* planned_at(const std::string& path, bool attributes) {
-    const auto found = std::find_if(ops_.begin(), ops_.end(), [&](const Op& op) {
-      return op.path == path && op.attributes.has_value() == attributes;
-    });
-    return found == ops_.end() ? nullptr : &*found;
-  }
+  Op* planned_at(const std::string& path) { return at(objects_, path); }
   // The one that moves a directory above the path; the innermost.
-  const Op* planned_above(const std::string& path) const {
-    const Op* innermost = nullptr;
-    for (const Op& op : ops_) {
-      const bool above = !op.attributes && op.path != path && tree::is_at_or_below(path, op.path);
-      if (above && (innermost == nullptr || innermost->path.size() < op.path.size()))
-        innermost = &op;
+  const Op* planned_above(const std::string& path) {
+    for (std::string above = tree::split(path).parent; !above.empty();
+         above = tree::split(above).parent) {
+      if (const Op* op = planned_at(above)) return op;
     }
-    return innermost;
+    return nullptr;
   }
 
   Result<void> attributes(const Op& op) {
     const auto& [before, after] = *op.attributes;
-    if (planned_above(op.path) != nullptr || planned_at(op.path, false) != nullptr) return {};
-    if (Op* newer = planned_at(op.path, true)) {
+    if (planned_above(op.path) != nullptr || planned_at(op.path) != nullptr) return {};
+    if (Op* newer = at(attributes_, op.path)) {
       if (newer->attributes->second.mode != after.mode && !options_.force) return skip(op);
       newer->attributes->second = before;
       return {};
@@ -279,7 +283,7 @@ class Planner {
   Result<void> object(const Step& step) {
     const Op& op = step.op;
     if (skipped_.contains(op.path)) return {};
-    if (Op* newer = planned_at(op.path, false)) return older_version(step, *newer);
+    if (Op* newer = planned_at(op.path)) return older_version(step, *newer);
     // Where a newer run moved the directory, it is looked for in there.
     const Op* above = planned_above(op.path);
     auto present = above == nullptr ? live_.look(op.path) : moved_along(*above, op.path);
@@ -287,7 +291,11 @@ class Planner {
     if (same_object(op.before, *present)) return {};  // undone already
     bool edited = !same_object(op.after, *present);
     if (!edited && *present && above == nullptr) {
-      auto changed = step.history.edited(op.path, **present, ops_);
+      const auto goes = [this](const std::string& path, const tree::Node& node) {
+        const Op* newer = planned_at(path);
+        return newer != nullptr && same_object(newer->before, node);
+      };
+      auto changed = history_.edited(step.target, op.path, **present, goes);
       if (!changed) return propagate(changed);
       edited = *changed;
     }
@@ -325,9 +333,7 @@ class Planner {
     newer.after = *stored;
     newer.area = step.area();
     // It came and went within the runs.
-    if (!newer.before && !newer.after) {
-      std::erase_if(ops_, [&](const Op& op) { return op.path == step.op.path && !op.attributes; });
-    }
+    if (!newer.before && !newer.after) forget(objects_, objects_.find(step.op.path));
     return {};
   }
 
@@ -339,8 +345,11 @@ class Planner {
 
   // An operation on the directory takes along what newer runs changed in it.
   void forget_below(const std::string& path) {
-    std::erase_if(
-        ops_, [&](const Op& op) { return op.path != path && tree::is_at_or_below(op.path, path); });
+    for (ByPath* planned : {&objects_, &attributes_}) {
+      auto next = planned->upper_bound(path);
+      while (next != planned->end() && tree::is_at_or_below(next->first, path))
+        next = forget(*planned, next);
+    }
   }
 
   Result<void> skip(const Op& op) {
@@ -348,12 +357,24 @@ class Planner {
     return {};
   }
 
-  const Store& store_;
   const RollbackOptions& options_;
+  History history_;
   tree::Parents live_;
   tree::Parents runs_;
-  std::vector<Op> ops_;      // of the runs before, which are newer
-  std::vector<Op> current_;  // of the one that is added
+  // Of the runs before, which are newer: in the order of their carrying out, and by path.
+  using Ops = std::list<Op>;
+  using ByPath = std::map<std::string, Ops::iterator, tree::PathOrder>;
+  static Op* at(ByPath& planned, const std::string& path) {
+    const auto found = planned.find(path);
+    return found == planned.end() ? nullptr : &*found->second;
+  }
+  ByPath::iterator forget(ByPath& planned, ByPath::iterator which) {
+    ops_.erase(which->second);
+    return planned.erase(which);
+  }
+  Ops ops_;
+  ByPath objects_, attributes_;
+  Ops current_;  // of the one that is added
   std::set<std::string> skipped_;
   std::vector<std::string> complete_;
   std::size_t matched_ = 0;
