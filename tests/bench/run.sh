@@ -18,15 +18,11 @@ mkdir -p "$HOME" "$XDG_STATE_HOME"
 cp -r examples/ledger "$work/ledger"
 cd "$work/ledger"
 { mix compile && MIX_ENV=test mix compile; } >/dev/null 2>&1
-cat >"$work/true.toml" <<'TOML'
-version = 1
-[[exec]]
-id       = "true"
-path     = "/bin/true"
-as       = ["command"]
-argv     = ["/bin/true"]
-decision = "allow"
-TOML
+# command_rule PROGRAM: a policy that lets it be guarded.
+command_rule() {
+  printf 'version = 1\n[[exec]]\nid = "command"\npath = "%s"\nas = ["command"]\nargv = ["@any..."]\ndecision = "allow"\n' "$1"
+}
+command_rule /bin/true >"$work/true.toml"
 {
   echo 'version = 1'
   for i in $(seq 100); do
@@ -34,33 +30,15 @@ TOML
   done
 } >"$work/rules.toml"
 # The same programs started from inside: judged by a rule, not judged, under bubblewrap.
-cat >"$work/spawn.toml" <<'TOML'
-version = 1
-[[exec]]
-id       = "perl"
-path     = "/usr/bin/perl"
-as       = ["command"]
-argv     = ["/usr/bin/perl", "@any..."]
-decision = "allow"
-[[exec]]
-id       = "no-push"
-path     = "/usr/bin/git"
-argv     = ["git", "push", "@any..."]
-decision = "deny"
-TOML
+{
+  command_rule /usr/bin/perl
+  printf '[[exec]]\nid = "no-push"\npath = "/usr/bin/git"\nargv = ["git", "push", "@any..."]\ndecision = "deny"\n'
+} >"$work/spawn.toml"
 { cat "$work/spawn.toml"; printf '[safeguards]\nexec_rules = "off"\n'; } >"$work/unjudged.toml"
 # Inside the project, where every sandbox shows it.
 cp "$root/build/release/tests/open_close" "$work/ledger/open_close"
 open_close=("$work/ledger/open_close" 100000 "$work/ledger/mix.exs")
-cat >"$work/open.toml" <<TOML
-version = 1
-[[exec]]
-id       = "open-close"
-path     = "$work/ledger/open_close"
-as       = ["command"]
-argv     = ["@any..."]
-decision = "allow"
-TOML
+command_rule "$work/ledger/open_close" >"$work/open.toml"
 "$root/build/release/tests/bench_filter" >"$work/filter"
 # sudo's own judgement of what a command starts, with its settings and without.
 printf 'root ALL=(ALL:ALL) NOPASSWD: ALL\n' >"$work/sudoers.plain"
