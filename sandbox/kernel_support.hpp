@@ -22,8 +22,8 @@ struct KernelSupport {
   CgroupPlace cgroup;  // where a run can have a cgroup of its own, or why nowhere
 };
 
-// Probes once, in about a millisecond: one process in a user namespace,
-// one Landlock version query.
+// Probes once, in less than a millisecond: one process in a user namespace, one Landlock version
+// query.
 [[nodiscard]] KernelSupport probe_kernel();
 
 }  // namespace mixguard::sandbox

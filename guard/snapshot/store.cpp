@@ -94,6 +94,14 @@ Result<void> make_above(const std::string& path) {
 
 bool writable(int dir) { return ::faccessat(dir, ".", W_OK | X_OK, AT_EACCESS) == 0; }
 
+// 13 digits of microseconds, five bits each, most significant first.
+constexpr std::string_view kIdDigits = "0123456789abcdefghjkmnpqrstvwxyz";
+std::string id_of_time(std::uint64_t microseconds) {
+  std::string id(13, '0');
+  for (std::size_t i = 13; i-- > 0; microseconds >>= 5) id[i] = kIdDigits[microseconds & 31];
+  return id;
+}
+
 }  // namespace
 
 Result<Store> Store::locate(const std::string& project_root, bool make) {
@@ -199,18 +207,6 @@ std::function<bool()> within(std::chrono::milliseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;
   return [end] { return std::chrono::steady_clock::now() >= end; };
 }
-
-namespace {
-
-// 13 digits of microseconds, five bits each, most significant first.
-constexpr std::string_view kIdDigits = "0123456789abcdefghjkmnpqrstvwxyz";
-std::string id_of_time(std::uint64_t microseconds) {
-  std::string id(13, '0');
-  for (std::size_t i = 13; i-- > 0; microseconds >>= 5) id[i] = kIdDigits[microseconds & 31];
-  return id;
-}
-
-}  // namespace
 
 std::string new_run_id() {
   timespec now{};
