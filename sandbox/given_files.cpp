@@ -28,7 +28,7 @@ Result<void> refuse_given_directories() {
   return {};
 }
 
-std::optional<KeptPermissions::Permissions> KeptPermissions::of(int fd) {
+std::optional<KeptDescriptors::Permissions> KeptDescriptors::permissions_of(int fd) {
   struct stat info{};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
   Permissions permissions{info.st_mode & 07777U, std::nullopt};
@@ -40,18 +40,24 @@ std::optional<KeptPermissions::Permissions> KeptPermissions::of(int fd) {
   return permissions;
 }
 
-KeptPermissions::KeptPermissions() {
-  for (int fd = 0; fd < 3; ++fd) kept_[static_cast<std::size_t>(fd)] = of(fd);
+KeptDescriptors::State KeptDescriptors::state_of(int fd) {
+  return {::fcntl(fd, F_GETFL), permissions_of(fd)};
 }
 
-KeptPermissions::~KeptPermissions() {
+KeptDescriptors::KeptDescriptors() {
+  for (int fd = 0; fd < 3; ++fd) kept_[static_cast<std::size_t>(fd)] = state_of(fd);
+}
+
+KeptDescriptors::~KeptDescriptors() {
   for (int fd = 0; fd < 3; ++fd) {
-    const auto& kept = kept_[static_cast<std::size_t>(fd)];
-    if (!kept || of(fd) == kept) continue;
+    const State& kept = kept_[static_cast<std::size_t>(fd)];
+    const State now = state_of(fd);
+    if (kept.flags >= 0 && now.flags != kept.flags) ::fcntl(fd, F_SETFL, kept.flags);
+    if (!kept.permissions || now.permissions == kept.permissions) continue;
     // The list first: it has a part in the mode.
-    kept->acl ? ::fsetxattr(fd, kAcl, kept->acl->data(), kept->acl->size(), 0)
-              : ::fremovexattr(fd, kAcl);
-    static_cast<void>(::fchmod(fd, kept->mode) == 0);
+    const std::optional<std::string>& acl = kept.permissions->acl;
+    acl ? ::fsetxattr(fd, kAcl, acl->data(), acl->size(), 0) : ::fremovexattr(fd, kAcl);
+    static_cast<void>(::fchmod(fd, kept.permissions->mode) == 0);
   }
 }
 

@@ -18,15 +18,17 @@ namespace mixguard::sandbox {
 // /proc/self/fd/0/.. ask no other layer. Fails, naming the descriptor.
 Result<void> refuse_given_directories();
 
-// Permissions of the files among them. Their owner may change them through the descriptor, which
-// neither Landlock nor a mount has a say in (inode_change_ok() in fs/attr.c asks for the owner
-// alone); they get back what they had when the run is over.
-class KeptPermissions {
+// What the command can change of them for its caller, and what is put back when the run is over:
+// the status flags, which belong to the open file and so to everybody who has it (fcntl(2),
+// F_SETFL: a log without O_APPEND is overwritten, a terminal with O_NONBLOCK fails its next
+// reader), and the permissions of a file, which its owner may change through the descriptor:
+// neither Landlock nor a mount has a say in that (fs/attr.c asks for the owner alone).
+class KeptDescriptors {
  public:
-  KeptPermissions();
-  ~KeptPermissions();
-  KeptPermissions(const KeptPermissions&) = delete;
-  KeptPermissions& operator=(const KeptPermissions&) = delete;
+  KeptDescriptors();
+  ~KeptDescriptors();
+  KeptDescriptors(const KeptDescriptors&) = delete;
+  KeptDescriptors& operator=(const KeptDescriptors&) = delete;
 
  private:
   struct Permissions {
@@ -34,8 +36,13 @@ class KeptPermissions {
     std::optional<std::string> acl;  // as the kernel keeps it (acl(5))
     bool operator==(const Permissions&) const = default;
   };
-  static std::optional<Permissions> of(int fd);  // of a regular file
-  std::array<std::optional<Permissions>, 3> kept_;
+  struct State {
+    int flags = -1;
+    std::optional<Permissions> permissions;  // of a regular file
+  };
+  static State state_of(int fd);
+  static std::optional<Permissions> permissions_of(int fd);
+  std::array<State, 3> kept_;
 };
 
 }  // namespace mixguard::sandbox

@@ -312,7 +312,7 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
     how.on_connect = [&relay](const Address& destination) { relay.observe(destination); };
   }
   const KeptTerminalSettings kept;
-  const KeptPermissions permissions;
+  const KeptDescriptors descriptors;
   Result<Outcome> outcome = spawn_and_wait(plan, how);
   if (outcome) outcome->network = std::move(relay.report());
   return outcome;

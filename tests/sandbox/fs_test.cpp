@@ -292,6 +292,18 @@ TEST_CASE("fs_fd_inheritance: what is given for reading is not opened for writin
   attack(box, {"list_of_given", {"grant", "/proc/self/fd/0"}, mode_changes(secret)});
 }
 
+TEST_CASE("fs_fd_inheritance: an open file that the caller shares is as before", "[escape]") {
+  Box box;
+  if (!can_confine(box)) return;
+  const Descriptor log(box.path("outside/secret"), O_WRONLY | O_APPEND | O_CLOEXEC);
+  const Redirected input(STDIN_FILENO, log.fd);
+  const int before = ::fcntl(log.fd, F_GETFL);
+  const Effect flags_change = [&](const Probe&) {
+    return ::fcntl(log.fd, F_GETFL) != before && ::fcntl(log.fd, F_SETFL, before) == 0;
+  };
+  attack(box, {"flags_of_given", {"set_flags", "0", std::to_string(O_NONBLOCK)}, flags_change});
+}
+
 TEST_CASE("fs_fd_inheritance: a directory as standard input is refused", "[escape]") {
   Box box;
   if (!can_confine(box)) return;

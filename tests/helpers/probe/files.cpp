@@ -109,6 +109,9 @@ int grant(const Arguments& a) {
   return verdict(::setxattr(a.at(0).c_str(), "system.posix_acl_access", &list, sizeof(list), 0) ==
                  0);
 }
+int set_flags(const Arguments& a) {
+  return verdict(::fcntl(std::atoi(a.at(0).c_str()), F_SETFL, std::atoi(a.at(1).c_str())) == 0);
+}
 int setuid_bit(const Arguments& a) {
   const int fd = ::open(a.at(0).c_str(), O_WRONLY | O_CREAT, 0755);
   return verdict(fd >= 0 && ::fchmod(fd, 04755) == 0);
@@ -165,6 +168,7 @@ constexpr Attack kAttacks[] = {
     {"swap_link", swap_link},
     {"change_mode", change_mode},
     {"grant", grant},
+    {"set_flags", set_flags},
     {"setuid_bit", setuid_bit},
     {"setuid_path", setuid_path},
     {"setuid_open", setuid_open},
