@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Contents by their SHA-256, in append-only files:
+//
+//   packs/NNNNNNNN.pack   records, each: magic, kind of storage, length, stored length, id, and a
+//   check of
+//                         that header; then the content, compressed with zstd where it pays
+//   index.sqlite          where each object lies, and what capture() knows of the trees it has seen
+//
+// The packs are the truth and the index can be made anew from them. A record counts once its bytes
+// are all there and agree with its id; a torn tail (a crash while writing) is cut off when the next
+// writer comes. An object is checked against its id whenever it is read.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "guard/snapshot/store.hpp"
+#include "policy/result.hpp"
+
+struct sqlite3;
+
+namespace mixguard::guard {
+
+struct ObjectId {
+  std::array<std::uint8_t, 32> bytes{};
+  auto operator<=>(const ObjectId&) const = default;
+};
+[[nodiscard]] ObjectId object_id_of(std::string_view content);
+[[nodiscard]] std::string to_hex(const ObjectId& id);  // 64 lower-case digits
+
+// What check() found, and compact() must not lose sight of.
+struct ObjectDamage {
+  std::string where;  // "packs/00000001.pack at 4711", or the object's id
+  std::string what;
+};
+
+class Objects {
+ public:
+  // Objects are kept in memory while they are put and read, one at a time a thread. Longer contents
+  // are cut by the caller.
+  static constexpr std::size_t kLongest = std::size_t{4} << 20;
+
+  // Makes packs/ and the index when they are absent. Where the index is damaged or behind the
+  // packs, it is brought up to date or made anew, and `notes()` says so. One writer at a time: the
+  // store must be locked for put(), commit(), remove() and compact().
+  static Result<Objects> open(const Store& store);
+  Objects(Objects&&) noexcept;
+  Objects& operator=(Objects&&) noexcept;
+  ~Objects();
+
+  [[nodiscard]] const std::vector<std::string>& notes() const;
+
+  // Keeps the content unless it is there, and returns its id. Not durable before commit(). May be
+  // called by several threads.
+  Result<ObjectId> put(std::string_view content);
+  // The content, checked. ENOENT: no such object; EBADMSG: it is damaged. May be called by several
+  // threads.
+  Result<std::string> get(const ObjectId& id) const;
+  [[nodiscard]] bool has(const ObjectId& id) const;
+
+  // Everything that was put is on disk and findable when this returns; without put() before it,
+  // this does nothing.
+  Result<void> commit();
+
+  // Reads every record of every pack: what does not agree with its id, what the index points at and
+  // is not there, and what is no record at all, byte by byte. Changes nothing.
+  struct Check {
+    std::uint64_t objects = 0;
+    std::uint64_t bytes = 0;  // of the packs
+    std::vector<ObjectDamage> damage;
+  };
+  Result<Check> check() const;
+
+  // Removes the objects for which `live` says no. Packs that are mostly garbage are rewritten: live
+  // records go to a new pack first, which is durable before the old one is removed, so that a crash
+  // at any instant loses nothing. A damaged record is left where it is. Returns the bytes that were
+  // freed.
+  Result<std::uint64_t> compact(const std::function<bool(const ObjectId&)>& live);
+
+  // The index's connection, for tables of the caller's own (guard/snapshot/capture.cpp). Belongs to
+  // this object, and to the thread that opened it. What is written there becomes durable with
+  // commit(); it is a cache, and may be gone at the next open().
+  [[nodiscard]] sqlite3* index() const;
+
+ private:
+  class Impl;
+  explicit Objects(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mixguard::guard
