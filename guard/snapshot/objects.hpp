@@ -3,16 +3,16 @@
 
 // Contents by their SHA-256, in append-only files:
 //
-//   packs/NNNNNNNN.pack   records, each: magic, kind of storage, length, stored length, id, and a
-//   check of
-//                         that header; then the content, compressed with zstd where it pays
+//   packs/NNNNNNNN.pack   records, each: a header with its own check, then the content, compressed
+//                         with zstd where it pays (guard/snapshot/pack_record.hpp)
 //   index.sqlite          where each object lies, and what capture() knows of the trees it has seen
 //
 // The packs are the truth and the index can be made anew from them. A record counts once its bytes
 // are all there and agree with its id; a torn tail (a crash while writing) is cut off when the next
 // writer comes. An object is checked against its id whenever it is read.
 
-#include <array>
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "guard/digest.hpp"
 #include "guard/snapshot/store.hpp"
 #include "policy/result.hpp"
 
@@ -28,7 +29,7 @@ struct sqlite3;
 namespace mixguard::guard {
 
 struct ObjectId {
-  std::array<std::uint8_t, 32> bytes{};
+  Sha256 bytes{};
   auto operator<=>(const ObjectId&) const = default;
 };
 [[nodiscard]] ObjectId object_id_of(std::string_view content);
@@ -48,7 +49,7 @@ class Objects {
 
   // Makes packs/ and the index when they are absent. Where the index is damaged or behind the
   // packs, it is brought up to date or made anew, and `notes()` says so. One writer at a time: the
-  // store must be locked for put(), commit(), remove() and compact().
+  // store must be locked for open(), which repairs, and for put(), commit() and compact().
   static Result<Objects> open(const Store& store);
   Objects(Objects&&) noexcept;
   Objects& operator=(Objects&&) noexcept;
@@ -56,36 +57,42 @@ class Objects {
 
   [[nodiscard]] const std::vector<std::string>& notes() const;
 
-  // Keeps the content unless it is there, and returns its id. Not durable before commit(). May be
-  // called by several threads.
+  // Keeps the content unless it is there, and returns its id. Not durable before commit(). EFBIG:
+  // longer than kLongest. May be called by several threads.
   Result<ObjectId> put(std::string_view content);
   // The content, checked. ENOENT: no such object; EBADMSG: it is damaged. May be called by several
   // threads.
   Result<std::string> get(const ObjectId& id) const;
   [[nodiscard]] bool has(const ObjectId& id) const;
 
-  // Everything that was put is on disk and findable when this returns; without put() before it,
-  // this does nothing.
+  // Everything that was put is on disk and findable when this returns; where nothing was added,
+  // this does nothing. The index's rows follow the packs' bytes and are a transaction of their own;
+  // one of the caller's that is still open fails this. After a failure (no space) it can be called
+  // again, unless the disk failed to sync.
   Result<void> commit();
 
   // Reads every record of every pack: what does not agree with its id, what the index points at and
-  // is not there, and what is no record at all, byte by byte. Changes nothing.
+  // is not there, and what is no record at all, byte by byte. Changes nothing. Not while put() or
+  // compact() runs.
   struct Check {
-    std::uint64_t objects = 0;
-    std::uint64_t bytes = 0;  // of the packs
+    std::uint64_t objects = 0;  // that are sound; what lies there twice counts once
+    std::uint64_t bytes = 0;    // of the packs
     std::vector<ObjectDamage> damage;
   };
   Result<Check> check() const;
 
-  // Removes the objects for which `live` says no. Packs that are mostly garbage are rewritten: live
-  // records go to a new pack first, which is durable before the old one is removed, so that a crash
-  // at any instant loses nothing. A damaged record is left where it is. Returns the bytes that were
-  // freed.
+  // Gives back the space of objects for which `live` says no. Packs that are mostly garbage are
+  // rewritten: live records go to a new pack first, which is durable before the old one is removed,
+  // so that a crash at any instant loses nothing. Dead objects in the other packs stay, and can
+  // still be had. A pack with damage in it is left as it is. Commits first. `live` is asked once an
+  // object. Not while it or another thread uses this. Returns the bytes that were freed.
   Result<std::uint64_t> compact(const std::function<bool(const ObjectId&)>& live);
 
   // The index's connection, for tables of the caller's own (guard/snapshot/capture.cpp). Belongs to
-  // this object, and to the thread that opened it. What is written there becomes durable with
-  // commit(); it is a cache, and may be gone at the next open().
+  // this object, and to the thread that opened it. What refers to objects is to be written after
+  // commit(), in a transaction of the caller's own, so that it never refers to what is not durable.
+  // It is a cache: a power cut may undo the last transactions, and all of it may be gone at the
+  // next open().
   [[nodiscard]] sqlite3* index() const;
 
  private:
