@@ -114,6 +114,7 @@ Result<void> Remembrance::begin(const Store& store, const std::string& run_id,
                                 sandbox::Workspace& workspace) {
   const policy::Confinement& confinement = judgement.decision.confinement;
   if (!judgement.project.found()) return {};
+  store_ = &store;
   const policy::Part& first = judgement.decision.parts.front();
   policy_.task = first.via.empty() ? first.task : first.via.front();
   policy_.patterns = confinement.write;
@@ -209,10 +210,9 @@ void Remembrance::take(ChangeSet changes) {
 
 Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
   if (preimage_) {
-    Result<ChangeSet> changes = preimage_->changes();
+    Result<ChangeSet> changes = preimage_->keep(*store_);
     if (!changes) return propagate(changes);
     take(std::move(*changes));
-    if (auto kept = preimage_->keep(); !kept) return propagate(kept);
     result_.committed = true;
     return result_;
   }
@@ -268,16 +268,11 @@ Result<RunResult> Remembrance::keep_build_of(ChangeSet changes) {
 
 Result<RunResult> Remembrance::abandon(bool keep_build) {
   if (preimage_) {
-    Result<ChangeSet> changes = preimage_->changes();
+    // A server that ends with an error has done its work all the same; a task has not.
+    Result<ChangeSet> changes = live_ ? preimage_->keep(*store_) : preimage_->restore(*store_);
     if (!changes) return propagate(changes);
     take(std::move(*changes));
-    // A server that ends with an error has done its work all the same; a task has not.
-    if (live_) {
-      result_.committed = true;
-      if (auto kept = preimage_->keep(); !kept) return propagate(kept);
-    } else if (auto restored = preimage_->restore(); !restored) {
-      return propagate(restored);
-    }
+    result_.committed = live_;
     return result_;
   }
   if (!transaction_) return result_;

@@ -33,7 +33,7 @@ struct RunResult {
 class Remembrance {
  public:
   // Prepares the run and completes `workspace` with the project. Without `overlay` the project is
-  // written in place.
+  // written in place. `store` has to outlive this object.
   Result<void> begin(const Store& store, const std::string& run_id, const Judgement& judgement,
                      bool overlay, sandbox::Workspace& workspace);
 
@@ -63,6 +63,7 @@ class Remembrance {
   Result<RunResult> discarded();
   Result<RunResult> keep_build_of(ChangeSet changes);
 
+  const Store* store_ = nullptr;
   WritePolicy policy_;
   std::string quarantine_;
   bool live_ = false;

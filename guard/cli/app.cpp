@@ -33,7 +33,7 @@ constexpr std::array kVerbs{
     Verb{"approve", define_approve, false}, Verb{"approvals", define_approvals, false},
     Verb{"learn", define_learn, false},     Verb{"rollback", define_rollback, false},
     Verb{"recover", define_recover, false}, Verb{"audit", define_audit, false},
-    Verb{"doctor", define_doctor, false},
+    Verb{"doctor", define_doctor, false},   Verb{"snapshot", define_snapshot, false},
 };
 
 const Verb* find_verb(std::string_view word) {

@@ -17,6 +17,8 @@
 #include "guard/exit_code.hpp"
 #include "guard/output/console.hpp"
 #include "guard/output/run_json.hpp"
+#include "guard/snapshot/restore.hpp"
+#include "guard/snapshot/snapshot.hpp"
 #include "policy/quantity.hpp"
 
 namespace mixguard::guard::cli {
@@ -63,8 +65,9 @@ std::optional<std::int64_t> since_of(const std::string& text) {
 }
 
 Json report_json(const RollbackReport& report) {
-  return {{"run_id", report.run_ids.front()},
+  return {{"run_id", report.run_ids.empty() ? Json(nullptr) : Json(report.run_ids.front())},
           {"run_ids", report.run_ids},
+          {"snapshot_id", report.snapshot_id.empty() ? Json(nullptr) : Json(report.snapshot_id)},
           {"undo_id", report.undo_id.empty() ? Json(nullptr) : Json(report.undo_id)},
           {"paths", changes_json(report.undone)},
           {"skipped", report.skipped}};
@@ -74,19 +77,30 @@ void print(const RollbackReport& report, bool dry_run, Console& console) {
   console.document(describe_changes(report.undone, dry_run ? "would be put back" : "put back"));
   for (const std::string& path : report.skipped) {
     console.say("left alone: " + printable(path) +
-                " was edited since (--force puts it back, after keeping what is there)");
+                (report.snapshot_id.empty()
+                     ? " was edited since (--force puts it back, after keeping what is there)"
+                     : " (there is no copy of it, or it changed just now)"));
   }
   if (dry_run || report.undo_id.empty()) return;
-  const std::string what = report.run_ids.size() == 1
-                               ? "run " + report.run_ids.front() + " is undone"
-                               : std::to_string(report.run_ids.size()) + " runs are undone";
+  std::string what = std::to_string(report.run_ids.size()) + " runs are undone";
+  if (report.run_ids.size() == 1) what = "run " + report.run_ids.front() + " is undone";
+  if (!report.snapshot_id.empty()) what = "put back from snapshot " + report.snapshot_id;
   console.say(what + "; to undo that: mixguard rollback " + report.undo_id);
+}
+
+Result<RollbackReport> put_back(const Store& store, const RollbackArguments& arguments) {
+  if (!is_snapshot(store, arguments.run)) return rollback(store, arguments.run, arguments.options);
+  auto snapshot = load_snapshot(store, arguments.run);
+  if (!snapshot) return propagate(snapshot);
+  auto objects = Objects::open(store);
+  if (!objects) return propagate(objects);
+  return restore(store, *objects, *snapshot, arguments.options);
 }
 
 int rollback_run(const Invocation& invocation, RollbackArguments& arguments, Console& console) {
   if (!arguments.since.empty()) arguments.options.since = since_of(arguments.since);
   const auto undo = [&](const Store& store, const auto&) -> Result<int> {
-    const Result<RollbackReport> report = rollback(store, arguments.run, arguments.options);
+    const Result<RollbackReport> report = put_back(store, arguments);
     if (!report) return propagate(report);
     if (!arguments.options.dry_run) {
       Result<AuditLog> log = AuditLog::open(store);
@@ -110,7 +124,8 @@ void define_rollback(CLI::App& app, Invocation& invocation) {
                               return rollback_run(invocation, *arguments, console);
                             });
   auto* id = verb->add_option("ID", arguments->run,
-                              "The run to undo (default: last, the newest that is not undone)");
+                              "The run to undo (default: last, the newest that is not undone), or "
+                              "the snapshot to go back to");
   RollbackOptions& options = arguments->options;
   auto* back = verb->add_option("--back", options.back, "Undo the newest N runs, as one")
                    ->type_name("N")

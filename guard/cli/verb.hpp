@@ -55,6 +55,7 @@ void define_trust(CLI::App& app, Invocation& invocation);
 void define_untrust(CLI::App& app, Invocation& invocation);
 void define_approve(CLI::App& app, Invocation& invocation);
 void define_approvals(CLI::App& app, Invocation& invocation);
+void define_snapshot(CLI::App& app, Invocation& invocation);
 void define_rollback(CLI::App& app, Invocation& invocation);
 void define_recover(CLI::App& app, Invocation& invocation);
 void define_audit(CLI::App& app, Invocation& invocation);

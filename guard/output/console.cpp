@@ -6,6 +6,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -81,6 +82,10 @@ void Console::document(std::string_view text) {
   if (!text.ends_with('\n')) std::fputc('\n', stdout);
 }
 
+void Console::bytes(std::string_view content) {
+  std::fwrite(content.data(), 1, content.size(), stdout);
+}
+
 int Console::close(int code) {
   if (json_ && !documented_) {
     document(dump_pretty({{"exit_code", code}, {"errors", errors_}}));
@@ -146,6 +151,16 @@ std::vector<std::string> describe_withheld(const ChangeSet& set) {
   }
   if (more != 0) lines.push_back("not committed: " + counted(more, "more path"));
   return lines;
+}
+
+std::string readable_size(std::uint64_t bytes) {
+  constexpr std::array<const char*, 5> kUnits = {" B", " KiB", " MiB", " GiB", " TiB"};
+  std::uint64_t tenths = bytes * 10;
+  std::size_t unit = 0;
+  for (; unit + 1 < kUnits.size() && tenths >= 10 * 1024; ++unit) tenths /= 1024;
+  std::string text = std::to_string(tenths / 10);
+  if (unit != 0) text += "." + std::to_string(tenths % 10);
+  return text + kUnits.at(unit);
 }
 
 std::string describe_changes(const ChangeSet& set, std::string_view heading) {

@@ -4,6 +4,7 @@
 // What mixguard itself says, on standard error and marked "mixguard:", so that it cannot be taken
 // for the command's own words. Results go to standard output.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@ class Console {
   void plain(std::string_view text) const;    // a refusal of several lines, as it is
   void listing(std::string_view text) const;  // lines from the disk, each made printable
   void document(std::string_view text);       // to standard output, with a newline
+  void bytes(std::string_view content);       // to standard output, as they are
 
   [[nodiscard]] bool json() const { return json_; }
 
@@ -48,6 +50,9 @@ class Console {
 
 // "1 path", "3 paths".
 [[nodiscard]] std::string counted(std::size_t count, std::string_view noun);
+
+// "17 B", "1.4 MiB".
+[[nodiscard]] std::string readable_size(std::uint64_t bytes);
 
 // One line a change ("created   lib/a.ex"), after a heading with the count.
 [[nodiscard]] std::string describe_changes(const ChangeSet& set, std::string_view heading);

@@ -63,7 +63,16 @@ std::map<std::string, const Op*> by_path(const std::vector<Op>& ops) {
   return objects;
 }
 
-// A directory of the area that only leads to objects: its own mode means nothing.
+// Directories whose mode is set at the end, whatever happened to it meanwhile.
+std::set<std::string> attributed(const std::vector<Op>& ops) {
+  std::set<std::string> paths;
+  for (const Op& op : ops) {
+    if (op.attributes) paths.insert(op.path);
+  }
+  return paths;
+}
+
+// Makes a directory one that can be renamed in, whatever its mode.
 Result<void> make_usable(int dir) {
   if (::faccessat(dir, ".", W_OK, AT_EACCESS) == 0) return {};
   if (::fchmod(dir, S_IRWXU) < 0)
@@ -81,6 +90,7 @@ class Applier {
         area_(field.runs),
         shared_(shared_inodes(journal.ops)),
         renamed_in_(parents_of(journal.ops)),
+        lendable_(attributed(journal.ops)),
         objects_(by_path(journal.ops)) {}
 
   Result<void> carry_out(Op& op) {
@@ -153,6 +163,9 @@ class Applier {
     if (!changed || !changed->empty()) return changed;
     if (op.after && !same_object(op.after, place->area))
       return "its other version is not in the store";
+    if (lendable_.contains(tree::split(op.path).parent)) {
+      if (auto usable = make_usable(place->live_dir); !usable) return propagate(usable);
+    }
     if (auto moved = move(op, *place); !moved) return propagate(moved);
     return settle(op, *place);
   }
@@ -240,7 +253,9 @@ class Applier {
     if (!node) return propagate(node);
     if (!*node || !(*node)->is_dir()) return "it was replaced meanwhile";
     const mode_t mode = (*node)->permissions();
-    if (mode != after.mode && mode != before.mode) return "its mode changed meanwhile";
+    // The last is make_usable()'s.
+    if (mode != after.mode && mode != before.mode && mode != S_IRWXU)
+      return "its mode changed meanwhile";
     if (mode != after.mode) {
       if (auto set = tree::set_mode(*dir, name, after.mode); !set) return propagate(set);
     }
@@ -257,6 +272,7 @@ class Applier {
   tree::Parents area_;
   const std::set<std::uint64_t> shared_;
   const std::set<std::string> renamed_in_;
+  const std::set<std::string> lendable_;
   const std::map<std::string, const Op*> objects_;
 };
 

@@ -14,7 +14,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kName = "journal";
-constexpr std::array<std::string_view, 3> kKinds = {"transaction", "rollback", "preimage"};
+constexpr std::array<std::string_view, 4> kKinds = {"transaction", "rollback", "preimage",
+                                                    "restore"};
 constexpr std::array<std::string_view, 5> kStates = {"begun", "captured", "intent", "done",
                                                      "rolled_back"};
 
@@ -69,7 +70,6 @@ json to_json(const Journal& journal) {
           {"settled", journal.settled},
           {"touch_time", journal.touch_time},
           {"hidden", to_json(journal.hidden)},
-          {"roots", to_json(journal.roots)},
           {"ops", std::move(ops)},
           {"outcomes", std::move(outcomes)}};
 }
@@ -174,7 +174,6 @@ std::optional<Journal> from_json(const json& document) {
   journal.settled = reader.integer<std::int64_t>(member("settled"));
   journal.touch_time = reader.integer<std::int64_t>(member("touch_time"));
   journal.hidden = read_paths(reader, member("hidden"));
-  journal.roots = read_paths(reader, member("roots"));
   for (const json& value : member("ops")) journal.ops.push_back(read_op(reader, value));
   for (const json& value : member("outcomes")) {
     journal.outcomes.emplace_back(reader.bytes(reader.item(value, 0)),

@@ -66,7 +66,12 @@ struct Op {
 // What carrying the operation out changes, as seen from the project.
 [[nodiscard]] Change change_of(const Op& op);
 
-enum class RunKind { kTransaction, kRollback, kPreimage };
+enum class RunKind {
+  kTransaction,
+  kRollback,
+  kPreimage,
+  kRestore,  // of a snapshot
+};
 enum class RunState { kBegun, kCaptured, kIntent, kDone, kRolledBack };
 
 struct Journal {
@@ -80,7 +85,6 @@ struct Journal {
   std::int64_t settled = 0;         // … when all was applied: what is newer was edited since
   std::int64_t touch_time = 0;      // for Op::touch
   std::vector<std::string> hidden;  // whiteouts that were put into upper/, not by the command
-  std::vector<std::string> roots;   // pre-images: what was captured
   std::vector<Op> ops;
   std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done
 };

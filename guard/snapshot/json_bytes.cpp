@@ -40,9 +40,11 @@ std::optional<std::string> from_hex(const std::string& hex) {
 
 }  // namespace
 
+nlohmann::json hex_to_json(const std::string& bytes) { return {{"hex", to_hex(bytes)}}; }
+
 nlohmann::json bytes_to_json(const std::string& bytes) {
   if (is_utf8(bytes)) return bytes;
-  return {{"hex", to_hex(bytes)}};
+  return hex_to_json(bytes);
 }
 
 std::optional<std::string> bytes_from_json(const nlohmann::json& value) {

@@ -10,6 +10,7 @@
 namespace mixguard::guard {
 
 [[nodiscard]] nlohmann::json bytes_to_json(const std::string& bytes);
+[[nodiscard]] nlohmann::json hex_to_json(const std::string& bytes);  // never as they are
 [[nodiscard]] std::optional<std::string> bytes_from_json(const nlohmann::json& value);
 
 // A document with its own SHA-256 on a second line.

@@ -3,8 +3,6 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <utility>
 
 #include "guard/snapshot/json_bytes.hpp"
 
@@ -14,33 +12,14 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kName = "manifest";
-constexpr std::size_t kNumbers = 6;
 
-json to_json(const std::string& path, const ManifestEntry& entry) {
-  const tree::Node& node = entry.node;
-  return json::array({bytes_to_json(path), bytes_to_json(entry.target), entry.skipped, node.mode,
-                      node.inode, node.born, node.size, node.mtime, node.ctime});
-}
-
-std::optional<std::pair<std::string, ManifestEntry>> from_json(const json& value) {
-  constexpr std::size_t kFirst = 3;
-  if (!value.is_array() || value.size() != kFirst + kNumbers || !value[2].is_boolean())
-    return std::nullopt;
-  for (std::size_t i = kFirst; i < value.size(); ++i) {
-    if (!value[i].is_number_integer()) return std::nullopt;
-  }
+std::optional<std::pair<std::string, std::optional<Entry>>> from_json(const json& value) {
+  if (!value.is_array() || value.size() != 2) return std::nullopt;
   auto path = bytes_from_json(value[0]);
-  auto target = bytes_from_json(value[1]);
-  if (!path || !target) return std::nullopt;
-  ManifestEntry entry;
-  entry.target = std::move(*target);
-  entry.skipped = value[2].get<bool>();
-  entry.node.mode = value[kFirst].get<mode_t>();
-  entry.node.inode = value[kFirst + 1].get<std::uint64_t>();
-  entry.node.born = value[kFirst + 2].get<std::int64_t>();
-  entry.node.size = value[kFirst + 3].get<std::int64_t>();
-  entry.node.mtime = value[kFirst + 4].get<std::int64_t>();
-  entry.node.ctime = value[kFirst + 5].get<std::int64_t>();
+  if (!path) return std::nullopt;
+  if (value[1].is_null()) return std::pair(std::move(*path), std::optional<Entry>());
+  auto entry = entry_from_json(value[1]);
+  if (!entry) return std::nullopt;
   return std::pair(std::move(*path), std::move(entry));
 }
 
@@ -48,7 +27,8 @@ std::optional<std::pair<std::string, ManifestEntry>> from_json(const json& value
 
 Result<void> save_manifest(int run_dir, const Manifest& manifest) {
   json entries = json::array();
-  for (const auto& [path, entry] : manifest) entries.push_back(to_json(path, entry));
+  for (const auto& [path, entry] : manifest)
+    entries.push_back({bytes_to_json(path), entry ? entry_to_json(*entry) : json()});
   return tree::write_file(run_dir, kName, sealed(entries), true);
 }
 
@@ -60,7 +40,7 @@ Result<Manifest> load_manifest(int run_dir) {
   for (const json& value : document.value_or(json())) {
     auto entry = from_json(value);
     if (!entry) return fail("read a run's manifest: it is damaged", EBADMSG);
-    manifest.insert(std::move(*entry));
+    manifest.push_back(std::move(*entry));
   }
   if (!document) return fail("read a run's manifest: it is damaged", EBADMSG);
   return manifest;

@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What lay below some paths of the project at one moment, without contents: one entry a path, in
-// one file of the run that checks itself.
+// What lay at some paths of the project at one moment, contents by their ids, in one file that
+// checks itself.
 
-#include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "guard/snapshot/tree.hpp"
+#include "guard/snapshot/entry.hpp"
 #include "policy/result.hpp"
 
 namespace mixguard::guard {
 
-struct ManifestEntry {
-  tree::Node node;
-  std::string target;    // a symlink's
-  bool skipped = false;  // not a file, directory or symlink: there is no copy of it
-};
+// Project-relative paths, none below another, and what lay there; nothing: nothing did.
+using Manifest = std::vector<std::pair<std::string, std::optional<Entry>>>;
 
-using Manifest = std::map<std::string, ManifestEntry, tree::PathOrder>;
-
+// In the run's directory; durable.
 Result<void> save_manifest(int run_dir, const Manifest& manifest);
+// EBADMSG: it is damaged.
 Result<Manifest> load_manifest(int run_dir);
 
 }  // namespace mixguard::guard

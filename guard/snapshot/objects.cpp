@@ -374,6 +374,11 @@ bool Objects::has(const ObjectId& id) const {
   return at && *at;
 }
 
+std::uint64_t Objects::kept_size(const ObjectId& id) const {
+  const auto at = impl_->find(id);
+  return at && *at ? (*at)->record_size() : 0;
+}
+
 Result<void> Objects::commit() { return impl_->commit(); }
 Result<Objects::Check> Objects::check() const { return impl_->check(); }
 

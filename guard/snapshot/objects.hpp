@@ -64,6 +64,8 @@ class Objects {
   // threads.
   Result<std::string> get(const ObjectId& id) const;
   [[nodiscard]] bool has(const ObjectId& id) const;
+  // Bytes that it takes in a pack; 0 when it is not there.
+  [[nodiscard]] std::uint64_t kept_size(const ObjectId& id) const;
 
   // Everything that was put is on disk and findable when this returns; where nothing was added,
   // this does nothing. The index's rows follow the packs' bytes and are a transaction of their own;

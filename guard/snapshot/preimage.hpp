@@ -2,19 +2,20 @@
 #pragma once
 
 // The second way of remembering, for commands that write straight to the project: servers and
-// consoles, and hosts where no overlay can be mounted. The present content of some roots is copied
-// before the command starts; afterwards either that copy comes back, or it stays as the undo set of
-// a run that can be rolled back like any other.
+// consoles, and hosts where no overlay can be mounted. What lies at some roots is captured before
+// the command starts (guard/snapshot/capture.hpp: what was captured before is not read again);
+// afterwards either that comes back, or what the command changed of it is made again in the store
+// and stays there as the undo set of a run that can be rolled back like any other.
 //
-// Not kept: hard links between files (each comes back as a file of its own), extended attributes,
-// holes, and what is no file, directory or symlink. What others change below the roots meanwhile
-// counts as the run's own change.
+// What others change below the roots meanwhile counts as the run's own change.
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "guard/snapshot/change.hpp"
 #include "guard/snapshot/journal.hpp"
+#include "guard/snapshot/manifest.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/store.hpp"
 #include "policy/result.hpp"
@@ -23,26 +24,28 @@ namespace mixguard::guard {
 
 class Preimage {
  public:
-  // Copies the project-relative `roots` (files or directories; "" is the whole project, the store
-  // left out) to runs/ID/before. A root that does not exist is remembered as absent. All of it is
-  // on disk when this returns: the command may start. The store must be locked meanwhile, and again
-  // for keep() and restore(), but not in between: recover() leaves a run alone while its Preimage
+  // Captures the project-relative `roots` (files or directories; "" is the whole project, the store
+  // left out). A root that does not exist is remembered as absent. All of it is on disk when this
+  // returns: the command may start. The store must be locked meanwhile, and again for changes(),
+  // keep() and restore(), but not in between: recover() leaves a run alone while its Preimage
   // exists, and restores it when its process has died.
   static Result<Preimage> capture(const Store& store, const std::string& run_id,
                                   const std::vector<std::string>& roots);
 
-  // Sockets, fifos and devices below the roots: neither copied nor ever restored.
-  [[nodiscard]] const std::vector<std::string>& skipped() const { return skipped_; }
+  // What below the roots could not be captured, and why: it is never restored.
+  using Skipped = std::vector<std::pair<std::string, Uncovered>>;
+  [[nodiscard]] const Skipped& skipped() const { return skipped_; }
 
-  // What is different from the copy now. A new or deleted directory is one change.
-  Result<ChangeSet> changes() const;
+  // What is different now. A new or deleted directory is one change.
+  Result<ChangeSet> changes(const Store& store) const;
 
-  // The command succeeded: the copy stays as the undo set. A run without any change is discarded.
-  Result<void> keep();
+  // The command succeeded: what it changed stays as the undo set. A run without any change is
+  // discarded.
+  Result<ChangeSet> keep(const Store& store);
 
   // The command failed: the roots become what they were. Crash-safe like a commit. What lay there
-  // is kept in the store, for a rollback of this run would bring it back.
-  Result<void> restore();
+  // is kept in the store, for a rollback of this run would bring it back. Returns what had changed.
+  Result<ChangeSet> restore(const Store& store);
 
   // What restore() had to leave as it is, and why: the path changed at the last moment, or may not
   // be written.
@@ -53,13 +56,17 @@ class Preimage {
   [[nodiscard]] const std::vector<Withheld>& withheld() const { return withheld_; }
 
  private:
+  Result<void> take(const Store& store, const std::vector<std::string>& roots);
+  Result<void> keep_changes(const Objects& objects, const Manifest& now);
+
   Run run_;
   Journal journal_;
-  std::vector<std::string> skipped_;
+  Manifest before_;
+  Skipped skipped_;
   std::vector<Withheld> withheld_;
 };
 
 // Preimage::restore() for a run whose owner has died.
-Result<void> restore_preimage(Run& run, Journal& journal);
+Result<void> restore_preimage(const Store& store, Run& run, Journal& journal);
 
 }  // namespace mixguard::guard

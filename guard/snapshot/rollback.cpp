@@ -407,19 +407,6 @@ Result<std::vector<std::pair<std::string, RunState>>> outcomes_of(
   return outcomes;
 }
 
-void report_ops(const std::vector<Op>& ops, RollbackReport& report) {
-  for (const Op& op : ops) {
-    if (op.withheld.empty()) {
-      report.undone.changes.push_back(change_of(op));
-    } else {
-      report.skipped.push_back(op.path);
-    }
-  }
-  std::sort(report.undone.changes.begin(), report.undone.changes.end(),
-            [](const Change& a, const Change& b) { return tree::path_less(a.path, b.path); });
-  std::sort(report.skipped.begin(), report.skipped.end(), tree::path_less);
-}
-
 // Contents that somebody else wrote may still be in memory only.
 Result<void> sync_displaced(const Store& store, const std::vector<Op>& ops) {
   tree::Parents parents(store.project_fd());
@@ -464,7 +451,7 @@ Result<void> finish(const Store& store, const std::string& run_id, std::vector<R
       return discard_run(*run);
     case RunState::kCaptured:
       done.push_back({run_id, Recovery::Outcome::kDiscarded});
-      return restore_preimage(*run, **journal);
+      return restore_preimage(store, *run, **journal);
     case RunState::kIntent: {
       const bool as_before = (*journal)->ends_as == RunState::kRolledBack;
       done.push_back(
@@ -479,6 +466,21 @@ Result<void> finish(const Store& store, const std::string& run_id, std::vector<R
 }
 
 }  // namespace
+
+void report_ops(const std::vector<Op>& ops, RollbackReport& report) {
+  for (const Op& op : ops) {
+    const bool time_only = op.attributes && op.attributes->first.mode == op.attributes->second.mode;
+    if (time_only && op.withheld.empty()) continue;
+    if (op.withheld.empty()) {
+      report.undone.changes.push_back(change_of(op));
+    } else {
+      report.skipped.push_back(op.path);
+    }
+  }
+  std::sort(report.undone.changes.begin(), report.undone.changes.end(),
+            [](const Change& a, const Change& b) { return tree::path_less(a.path, b.path); });
+  std::sort(report.skipped.begin(), report.skipped.end(), tree::path_less);
+}
 
 Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
                                 const RollbackOptions& options) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "guard/snapshot/change.hpp"
+#include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/store.hpp"
 
 namespace mixguard::guard {
@@ -34,12 +35,16 @@ struct RollbackOptions {
 
 struct RollbackReport {
   std::vector<std::string> run_ids;  // the runs that were undone, newest first
+  std::string snapshot_id;           // … or the snapshot that was put back
   std::string undo_id;  // the run that this rollback is (it can be rolled back in turn); empty for
                         // a dry run
   ChangeSet
       undone;  // what changed in the project, as seen from now (a created file undone is kDeleted)
   std::vector<std::string> skipped;  // edited since, left alone
 };
+
+// Adds what became of the operations, in the order of paths.
+void report_ops(const std::vector<Op>& ops, RollbackReport& report);
 
 // Undoes the run `run_id`, or with "last" the newest run that is committed and not rolled back yet,
 // or those that the options choose. Of a path that several of them changed, the version from before

@@ -95,10 +95,12 @@ Result<void> make_above(const std::string& path) {
 bool writable(int dir) { return ::faccessat(dir, ".", W_OK | X_OK, AT_EACCESS) == 0; }
 
 // 13 digits of microseconds, five bits each, most significant first.
+constexpr std::size_t kTimeDigits = 13;
 constexpr std::string_view kIdDigits = "0123456789abcdefghjkmnpqrstvwxyz";
 std::string id_of_time(std::uint64_t microseconds) {
-  std::string id(13, '0');
-  for (std::size_t i = 13; i-- > 0; microseconds >>= 5) id[i] = kIdDigits[microseconds & 31];
+  std::string id(kTimeDigits, '0');
+  for (std::size_t i = kTimeDigits; i-- > 0; microseconds >>= 5)
+    id[i] = kIdDigits[microseconds & 31];
   return id;
 }
 
@@ -222,6 +224,15 @@ std::string new_run_id() {
 
 std::string first_run_id_at(std::int64_t microseconds) {
   return id_of_time(static_cast<std::uint64_t>(std::max<std::int64_t>(microseconds, 0)));
+}
+
+std::int64_t time_of_run_id(std::string_view id) {
+  std::uint64_t time = 0;
+  for (const char digit : id.substr(0, kTimeDigits)) {
+    const std::size_t value = kIdDigits.find(digit);
+    time = time << 5 | (value == std::string_view::npos ? 0 : value);
+  }
+  return static_cast<std::int64_t>(time);
 }
 
 }  // namespace mixguard::guard

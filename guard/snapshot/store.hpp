@@ -18,6 +18,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/result.hpp"
@@ -83,5 +84,7 @@ inline constexpr std::chrono::milliseconds kTrashTime{30};
 [[nodiscard]] std::string new_run_id();
 // What every id that was made at that time (microseconds since 1970) or later is not below.
 [[nodiscard]] std::string first_run_id_at(std::int64_t microseconds);
+// When it was made, in the same unit.
+[[nodiscard]] std::int64_t time_of_run_id(std::string_view id);
 
 }  // namespace mixguard::guard

@@ -36,6 +36,8 @@ Node node_from(const struct statx& raw) {
   node.size = static_cast<std::int64_t>(raw.stx_size);
   node.mtime = nanoseconds(raw.stx_mtime);
   node.ctime = nanoseconds(raw.stx_ctime);
+  node.names = raw.stx_nlink;
+  node.blocks = static_cast<std::int64_t>(raw.stx_blocks);
   node.whiteout = S_ISCHR(node.mode) && raw.stx_rdev_major == 0 && raw.stx_rdev_minor == 0;
   return node;
 }

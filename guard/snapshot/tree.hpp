@@ -33,7 +33,9 @@ struct Node {
   std::int64_t size = 0;
   std::int64_t mtime = 0;
   std::int64_t ctime = 0;
-  bool whiteout = false;  // a character device 0/0, overlayfs' mark for "deleted"
+  std::uint64_t names = 1;  // hard links
+  std::int64_t blocks = 0;  // of 512 bytes, allocated
+  bool whiteout = false;    // a character device 0/0, overlayfs' mark for "deleted"
 
   [[nodiscard]] bool is_dir() const { return S_ISDIR(mode); }
   [[nodiscard]] bool is_file() const { return S_ISREG(mode); }

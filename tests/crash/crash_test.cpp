@@ -23,8 +23,12 @@
 #include <optional>
 #include <string>
 
+#include "guard/snapshot/check.hpp"
+#include "guard/snapshot/objects.hpp"
 #include "guard/snapshot/preimage.hpp"
+#include "guard/snapshot/restore.hpp"
 #include "guard/snapshot/rollback.hpp"
+#include "guard/snapshot/snapshot.hpp"
 #include "guard/snapshot/store.hpp"
 #include "guard/snapshot/transaction.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
@@ -333,13 +337,62 @@ void write_through(const Project& project) {
 TEST_CASE("a kept pre-image that is killed leaves the tree from before or from after") {
   use_memory();
   const auto keep = [](const Project& project) {
+    const Store store = project.store();
     start_counting();
-    auto preimage = Preimage::capture(project.store(), new_run_id(), {"lib", "tmp"});
+    auto preimage = Preimage::capture(store, new_run_id(), {"lib", "tmp"});
     if (!preimage) return false;
     write_through(project);
-    return preimage->keep().has_value();
+    return preimage->keep(store).has_value();
   };
   sweep({fill, keep}, 8);
+}
+
+void capture_and_write(const Project& project) {
+  const Store store = project.store();
+  fill(project);
+  auto objects = Objects::open(store);
+  REQUIRE(objects);
+  REQUIRE(create_snapshot(store, *objects, ""));
+  write_through(project);
+}
+
+TEST_CASE("going back to a snapshot that is killed leaves the tree from before or from after") {
+  use_memory();
+  const auto go_back = [](const Project& project) {
+    const Store store = project.store();
+    start_counting();
+    auto objects = Objects::open(store);
+    auto snapshot = load_snapshot(store, "last");
+    return objects && snapshot && restore(store, *objects, *snapshot, {});
+  };
+  sweep({capture_and_write, go_back}, 8);
+}
+
+TEST_CASE("a snapshot that is killed is there or not, and those before it are whole") {
+  use_memory();
+  bool killed = true;
+  for (int step = 1; killed; ++step) {
+    Project project;
+    capture_and_write(project);
+    const TreeState before = project.state();
+    killed = killed_at(step, [&] {
+      const Store store = project.store();
+      start_counting();
+      auto objects = Objects::open(store);
+      return objects && create_snapshot(store, *objects, "");
+    });
+    INFO("killed at step " << step);
+    const Store store = project.store();
+    REQUIRE(recover(store));
+    CHECK(project.state() == before);
+    auto objects = Objects::open(store);
+    REQUIRE(objects);
+    const auto check = check_store(store, *objects);
+    REQUIRE(check);
+    CHECK(check->damage.empty());
+    if (!killed) CHECK(check->snapshots == 2);
+    CHECK(create_snapshot(store, *objects, ""));
+  }
 }
 
 TEST_CASE("a restore that is killed always ends as it was before the command") {
@@ -350,11 +403,12 @@ TEST_CASE("a restore that is killed always ends as it was before the command") {
     fill(project);
     const TreeState before = project.state();
     killed = killed_at(step, [&] {
-      auto preimage = Preimage::capture(project.store(), new_run_id(), {"lib", "tmp"});
+      const Store store = project.store();
+      auto preimage = Preimage::capture(store, new_run_id(), {"lib", "tmp"});
       if (!preimage) return false;
       write_through(project);
       start_counting();
-      return preimage->restore().has_value();
+      return preimage->restore(store).has_value();
     });
     INFO("killed at step " << step);
     check_sound(project, before, before, Times::kCompared);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/check.hpp"
+
+#include <string>
+#include <utility>
+
+#include "guard/audit/log.hpp"
+#include "guard/snapshot/journal.hpp"
+#include "guard/snapshot/run.hpp"
+#include "guard/snapshot/snapshot.hpp"
+#include "guard/snapshot/tree.hpp"
+#include "guard/snapshot/tree_diff.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+class Checker {
+ public:
+  Checker(const Store& store, const Objects& objects) : store_(store), objects_(objects) {}
+
+  Result<StoreCheck> run() {
+    auto packs = objects_.check();
+    if (!packs) return propagate(packs);
+    result_.objects = packs->objects;
+    result_.bytes = packs->bytes;
+    result_.damage = std::move(packs->damage);
+    for (auto step : {&Checker::snapshots, &Checker::runs, &Checker::log}) {
+      if (auto done = (this->*step)(); !done) return propagate(done);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void report(std::string where, std::string what) {
+    result_.damage.push_back({std::move(where), std::move(what)});
+  }
+
+  Result<void> snapshots() {
+    auto ids = snapshot_ids(store_);
+    if (!ids) return propagate(ids);
+    for (const std::string& id : *ids) {
+      ++result_.snapshots;
+      auto snapshot = load_snapshot(store_, id);
+      if (!snapshot) {
+        report("snapshots/" + id, snapshot.error().message);
+        continue;
+      }
+      contents_of("snapshot " + id, snapshot->top);
+    }
+    return {};
+  }
+
+  // What was read with the packs is sound; here it is asked whether everything is there. Each path
+  // that cannot be had is named.
+  void contents_of(const std::string& what, const Entry& top) {
+    const auto visit = [&](const std::string& path, const Entry& entry) -> Result<void> {
+      auto there = each_object(objects_, entry.content, [&](const ObjectId& id) {
+        if (!objects_.has(id))
+          report(what, (path.empty() ? "." : path) + " cannot be put back: there is no object " +
+                           to_hex(id));
+      });
+      if (!there) report(what, path + " cannot be put back: " + there.error().message);
+      return {};
+    };
+    if (auto walked = each_entry(objects_, "", top, visit); !walked)
+      report(what, walked.error().message);
+  }
+
+  Result<void> runs() {
+    auto ids = store_.runs();
+    if (!ids) return propagate(ids);
+    for (const std::string& id : *ids) {
+      ++result_.runs;
+      auto journal =
+          is_run_id(id) ? read_journal(store_, id) : fail("its name is none of a run", EINVAL);
+      if (!journal) {
+        report("runs/" + id, journal.error().message);
+      } else if (auto done = undo_set_of(id, *journal); !done) {
+        return done;
+      }
+    }
+    return {};
+  }
+
+  // Of a run in force: what its undoing would put back.
+  Result<void> undo_set_of(const std::string& id, const Journal& journal) {
+    if (journal.state != RunState::kDone) return {};
+    auto runs = tree::open_dir(store_.fd(), "runs");
+    if (!runs) return propagate(runs);
+    tree::Parents parents(runs->get());
+    for (const Op& op : journal.ops) {
+      if (op.attributes || !op.withheld.empty() || !op.before) continue;
+      auto node = parents.look(other_side(journal, op));
+      if (!node) return propagate(node);
+      if (!same_object(op.before, *node))
+        report("runs/" + id, op.path + " cannot be put back: its version from before is gone");
+    }
+    return {};
+  }
+
+  Result<void> log() {
+    auto log = AuditLog::open(store_);
+    if (!log) return propagate(log);
+    auto check = log->verify();
+    if (!check) return propagate(check);
+    for (const LogDamage& one : check->damage)
+      report("log.jsonl:" + std::to_string(one.line), one.what);
+    return {};
+  }
+
+  const Store& store_;
+  const Objects& objects_;
+  StoreCheck result_;
+};
+
+}  // namespace
+
+Result<StoreCheck> check_store(const Store& store, const Objects& objects) {
+  return Checker(store, objects).run();
+}
+
+}  // namespace mixguard::guard

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/live_objects.hpp"
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "guard/snapshot/manifest.hpp"
+#include "guard/snapshot/run.hpp"
+#include "guard/snapshot/snapshot.hpp"
+#include "guard/snapshot/tree.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+// What the run had captured; nothing when it captures nothing.
+Result<Manifest> captured_by(const Store& store, const std::string& run_id) {
+  auto dir = tree::open_dir(store.fd(), "runs/" + run_id);
+  if (!dir && dir.error().code == ENOENT) return Manifest();
+  if (!dir) return propagate(dir);
+  auto manifest = load_manifest(dir->get());
+  if (!manifest && manifest.error().code == ENOENT) return Manifest();
+  return manifest;
+}
+
+}  // namespace
+
+Result<LiveObjects> LiveObjects::of_everything(const Store& store, const Objects& objects) {
+  LiveObjects live;
+  auto ids = snapshot_ids(store);
+  if (!ids) return propagate(ids);
+  for (const std::string& id : *ids) {
+    auto snapshot = load_snapshot(store, id);
+    if (!snapshot) return propagate(snapshot);
+    if (auto added = live.add(objects, snapshot->top); !added) return propagate(added);
+  }
+  auto active = tree::open_dir(store.fd(), "active");
+  if (!active) return propagate(active);
+  auto runs = tree::list(active->get(), "active");
+  if (!runs) return propagate(runs);
+  for (const std::string& id : *runs) {
+    if (!is_run_id(id)) continue;
+    auto manifest = captured_by(store, id);
+    if (!manifest) return propagate(manifest);
+    for (const auto& [path, entry] : *manifest) {
+      auto added = entry ? live.add(objects, *entry) : 0;
+      if (!added) return propagate(added);
+    }
+  }
+  return live;
+}
+
+Result<std::uint64_t> LiveObjects::add(const Objects& objects, const Entry& top) {
+  std::uint64_t bytes = 0;
+  const auto add_one = [&](const ObjectId& id) {
+    if (ids_.insert(id).second) bytes += objects.kept_size(id);
+  };
+  std::vector<Entry> pending = {top};
+  while (!pending.empty()) {
+    const Entry entry = std::move(pending.back());
+    pending.pop_back();
+    // What is known has been looked into.
+    if (entry.content.empty() || ids_.contains(entry.content.id)) continue;
+    if (auto added = each_object(objects, entry.content, add_one); !added) return propagate(added);
+    if (!entry.is_dir()) continue;
+    auto listing = get_listing(objects, entry.content);
+    if (!listing) return propagate(listing);
+    std::move(listing->begin(), listing->end(), std::back_inserter(pending));
+  }
+  return bytes;
+}
+
+}  // namespace mixguard::guard

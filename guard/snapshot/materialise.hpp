@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Makes captured entries into files and directories again.
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+#include "guard/snapshot/durability.hpp"
+#include "guard/snapshot/entry.hpp"
+#include "guard/snapshot/objects.hpp"
+#include "policy/result.hpp"
+
+namespace mixguard::guard {
+
+class Materialiser {
+ public:
+  // Below the directory `area`, which nobody else writes.
+  Materialiser(const Objects& objects, int area) : objects_(objects), area_(area), parents_(area) {}
+
+  // Makes the entry at `path`, with all that is in it, and the directories that lead there; nothing
+  // may lie there yet. Contents are checked against their ids. What is no file, directory or
+  // symlink is left out. Files that had an inode in common have again one in common, also over
+  // several calls.
+  Result<void> make(const std::string& path, const Entry& entry);
+
+  // All that was made is on disk when this returns.
+  Result<void> finish();
+
+ private:
+  Result<void> make_one(const std::string& path, const Entry& entry);
+  Result<void> make_file(int dir, const std::string& path, const std::string& name,
+                         const Entry& entry);
+  Result<void> make_link(int dir, const std::string& name, const Entry& entry);
+
+  const Objects& objects_;
+  int area_;
+  tree::Parents parents_;
+  Durability durability_;
+  std::unordered_map<std::uint64_t, std::string> first_names_;  // of files with several
+};
+
+}  // namespace mixguard::guard

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/retention.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <utility>
+
+#include "guard/snapshot/journal.hpp"
+#include "guard/snapshot/live_objects.hpp"
+#include "guard/snapshot/run.hpp"
+#include "guard/snapshot/snapshot.hpp"
+#include "guard/snapshot/tree.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+// A snapshot, or a run that is over.
+struct Kept {
+  std::string id;
+  bool snapshot = false;
+  std::set<std::string> needs;  // runs whose areas it refers to
+};
+
+constexpr std::uint64_t kBlock = 512;  // st_blocks, stat(2)
+
+bool is_over(const Journal& journal) {
+  return journal.state == RunState::kDone || journal.state == RunState::kRolledBack;
+}
+
+std::set<std::string> needs_of(const std::string& id, const Journal& journal) {
+  std::set<std::string> needs(journal.undoes.begin(), journal.undoes.end());
+  const auto add = [&](const std::string& area) {
+    if (!area.empty()) needs.insert(area.substr(0, area.find('/')));
+  };
+  add(journal.area);
+  for (const Op& op : journal.ops) add(op.area);
+  needs.erase(id);
+  return needs;
+}
+
+class Pruner {
+ public:
+  Pruner(const Store& store, Objects& objects, const Retention& retention)
+      : store_(store), objects_(objects), retention_(retention) {}
+
+  Result<Pruned> run() {
+    if (auto listed = list(); !listed) return propagate(listed);
+    for (const std::string& id : retention_.ids) {
+      if (auto chosen = choose_named(id); !chosen) return propagate(chosen);
+    }
+    choose_by_count_and_age();
+    if (auto chosen = choose_by_size(); !chosen) return propagate(chosen);
+    keep_what_is_needed();
+    for (const Kept& kept : kept_) {
+      if (chosen_.contains(kept.id)) pruned_.removed.push_back(kept.id);
+    }
+    if (retention_.dry_run) return std::move(pruned_);
+    if (auto removed = remove(); !removed) return propagate(removed);
+    if (auto freed = free_objects(); !freed) return propagate(freed);
+    return std::move(pruned_);
+  }
+
+ private:
+  // Oldest first. A run that has not ended is none of ours.
+  Result<void> list() {
+    auto snapshots = snapshot_ids(store_);
+    if (!snapshots) return propagate(snapshots);
+    for (std::string& id : *snapshots) kept_.push_back({std::move(id), true, {}});
+    auto runs = store_.runs();
+    if (!runs) return propagate(runs);
+    for (std::string& id : *runs) {
+      auto journal = read_journal(store_, id);
+      if (!journal) {
+        pruned_.kept_back.push_back(journal.error().message);
+        unreadable_.insert(id);
+      }
+      if (!journal || !is_over(*journal)) continue;
+      std::set<std::string> needs = needs_of(id, *journal);
+      kept_.push_back({std::move(id), false, std::move(needs)});
+    }
+    std::sort(kept_.begin(), kept_.end(), [](const Kept& a, const Kept& b) { return a.id < b.id; });
+    return {};
+  }
+
+  Result<void> choose_named(const std::string& id) {
+    const bool known =
+        std::any_of(kept_.begin(), kept_.end(), [&](const Kept& kept) { return kept.id == id; });
+    // One that cannot be read can only be told to go.
+    if (!known && unreadable_.contains(id)) kept_.push_back({id, false, {}});
+    if (!known && !unreadable_.contains(id))
+      return fail("there is no snapshot or ended run " + id + "; mixguard snapshot list", ENOENT);
+    chosen_.insert(id);
+    return {};
+  }
+
+  void choose_by_count_and_age() {
+    const std::size_t total = kept_.size();
+    for (std::size_t i = 0; i < total; ++i) {
+      const bool beyond = retention_.count && total - i > *retention_.count;
+      const bool old =
+          retention_.not_before && time_of_run_id(kept_[i].id) < *retention_.not_before;
+      if (beyond || old) chosen_.insert(kept_[i].id);
+    }
+  }
+
+  // From the newest on, as long as there is room; the newest stays whatever its size.
+  Result<void> choose_by_size() {
+    if (!retention_.bytes) return {};
+    LiveObjects live;
+    std::uint64_t total = 0;
+    bool full = false;
+    for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
+      if (chosen_.contains(kept->id)) continue;
+      auto size = full ? 0 : size_of(*kept, live);
+      if (!size) return propagate(size);
+      full = full || (total != 0 && total + *size > *retention_.bytes);
+      total += *size;
+      if (full) chosen_.insert(kept->id);
+    }
+    return {};
+  }
+
+  // Of a snapshot what those before had not needed.
+  Result<std::uint64_t> size_of(const Kept& kept, LiveObjects& live) {
+    if (kept.snapshot) {
+      auto snapshot = load_snapshot(store_, kept.id);
+      if (!snapshot) return propagate(snapshot);
+      return live.add(objects_, snapshot->top);
+    }
+    auto runs = tree::open_dir(store_.fd(), "runs");
+    if (!runs) return propagate(runs);
+    std::uint64_t size = 0;
+    const auto add = [&](const std::string&, const tree::Node& node) -> Result<tree::Walk> {
+      size += static_cast<std::uint64_t>(node.blocks) * kBlock;
+      return tree::Walk::kOn;
+    };
+    if (auto walked = tree::walk(runs->get(), kept.id, add); !walked) return propagate(walked);
+    return size;
+  }
+
+  // The newest first: a rollback that stays keeps what it undid.
+  void keep_what_is_needed() {
+    for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
+      if (chosen_.contains(kept->id)) continue;
+      for (const std::string& needed : kept->needs) {
+        if (chosen_.erase(needed) != 0)
+          pruned_.kept_back.push_back("run " + needed + " stays: rollback " + kept->id +
+                                      " of it does");
+      }
+    }
+  }
+
+  // The newest first, so that what is left never needs what is gone.
+  Result<void> remove() {
+    for (auto id = pruned_.removed.rbegin(); id != pruned_.removed.rend(); ++id) {
+      auto removed = is_snapshot(store_, *id) ? remove_snapshot(store_, *id) : remove_run(*id);
+      if (!removed) return removed;
+    }
+    return {};
+  }
+
+  Result<void> remove_run(const std::string& id) {
+    auto run = hold_run(store_, id);
+    if (!run) return propagate(run);
+    return discard_run(*run);
+  }
+
+  Result<void> free_objects() {
+    auto live = LiveObjects::of_everything(store_, objects_);
+    if (!live) {
+      pruned_.kept_back.push_back("no content was removed: " + live.error().message);
+      return {};
+    }
+    auto freed = objects_.compact([&](const ObjectId& id) { return live->contains(id); });
+    if (!freed) return propagate(freed);
+    pruned_.freed = *freed;
+    return {};
+  }
+
+  const Store& store_;
+  Objects& objects_;
+  const Retention& retention_;
+  std::vector<Kept> kept_;
+  std::set<std::string> unreadable_;
+  std::set<std::string> chosen_;
+  Pruned pruned_;
+};
+
+}  // namespace
+
+Result<Pruned> prune(const Store& store, Objects& objects, const Retention& retention) {
+  return Pruner(store, objects, retention).run();
+}
+
+}  // namespace mixguard::guard

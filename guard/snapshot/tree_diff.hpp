@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What differs between two captured trees. What they have in common is not read.
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "guard/snapshot/entry.hpp"
+#include "guard/snapshot/objects.hpp"
+#include "policy/result.hpp"
+
+namespace mixguard::guard {
+
+// One path at which the trees differ. Directories on both sides: only their attributes differ, and
+// what differs in them follows. A directory on one side only is one difference, with all that is in
+// it.
+struct Difference {
+  std::string path;
+  std::optional<Entry> before;
+  std::optional<Entry> after;
+  [[nodiscard]] bool attributes_only() const {
+    return before && after && before->is_dir() && after->is_dir();
+  }
+};
+
+// Calls `visit` for each difference, a directory before what is in it, in the order of paths.
+// `path` is where the two entries lie.
+Result<void> compare(const Objects& objects, const std::string& path,
+                     const std::optional<Entry>& before, const std::optional<Entry>& after,
+                     const std::function<Result<void>(const Difference&)>& visit);
+
+// Calls `visit` for the entry and everything below it, a directory before its content.
+Result<void> each_entry(const Objects& objects, const std::string& path, const Entry& entry,
+                        const std::function<Result<void>(const std::string&, const Entry&)>& visit);
+
+}  // namespace mixguard::guard

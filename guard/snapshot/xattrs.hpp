@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Extended attributes and access control lists of files and directories: user.*,
+// system.posix_acl_access, system.posix_acl_default and security.capability (xattr(7), acl(5)).
+// Others belong to the system.
+
+#include <string>
+#include <string_view>
+
+#include "policy/result.hpp"
+
+namespace mixguard::guard {
+
+// Of an open file or directory, in order of names, as bytes that write_xattrs() takes; empty when
+// there are none or the file system has none. `object` is for the message.
+Result<std::string> read_xattrs(int fd, std::string_view object);
+
+// Gives them to a file that has none. Where the caller may not (security.capability needs
+// CAP_SETFCAP) or the file system cannot, the attribute is left out.
+Result<void> write_xattrs(int fd, std::string_view bytes, std::string_view object);
+
+}  // namespace mixguard::guard
