@@ -9,10 +9,13 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "guard/audit/log.hpp"
+#include "guard/snapshot/objects.hpp"
 #include "guard/snapshot/preimage.hpp"
 #include "guard/snapshot/rollback.hpp"
 #include "guard/snapshot/transaction.hpp"
@@ -115,6 +118,71 @@ TEST_CASE("a rollback on a full disk changes nothing and works afterwards") {
     expect(recover(store).has_value(), "recover");
     expect(rollback(store, "last", {}).has_value(), "rollback");
     expect(read_file(project.at("a")) == "old", "not rolled back");
+  });
+}
+
+// Does not compress.
+std::string noise(std::size_t size, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(generator());
+  return bytes;
+}
+
+TEST_CASE("objects that do not fit are refused, and kept once there is space") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  on_small_disk(project.root(), "8m", [&] {
+    const Store store = project.store();
+    auto objects = Objects::open(store);
+    expect(objects.has_value(), "open");
+    const auto first = objects->put("first");
+    expect(first && objects->commit(), "first");
+    std::vector<ObjectId> taken;
+    {
+      const Filler filler(store.path() + "/filler");
+      // What was put is gathered in memory for a while.
+      auto put = objects->put(noise(300000, 0));
+      for (unsigned i = 1; put && i < 10; ++i) {
+        taken.push_back(*put);
+        put = objects->put(noise(300000, i));
+      }
+      expect_full(put);
+      expect_full(objects->commit());
+      expect(objects->get(*first) == "first", "get");
+    }
+    expect(taken.size() > 2, "nothing was gathered");
+    const auto later = objects->put("later");
+    expect(later && objects->commit(), "commit");
+    taken.push_back(*later);
+    taken.push_back(*first);
+    const auto again = Objects::open(store);
+    expect(again && again->notes().empty(), "notes");
+    for (const ObjectId& id : taken) expect(again->get(id).has_value(), "lost");
+    expect(again->check()->damage.empty(), "damage");
+  });
+}
+
+TEST_CASE("a compaction that does not fit loses nothing") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  on_small_disk(project.root(), "8m", [&] {
+    const Store store = project.store();
+    auto objects = Objects::open(store);
+    const auto large = objects->put(noise(2000000, 1));
+    const auto live = objects->put(noise(1000000, 2));
+    expect(large && live && objects->commit(), "commit");
+    const auto is_live = [&](const ObjectId& id) { return id == *live; };
+    {
+      const Filler filler(store.path() + "/filler");
+      expect_full(objects->compact(is_live));
+      expect(objects->get(*live).has_value(), "get");
+      expect(Objects::open(store)->get(*live).has_value(), "get after open");
+    }
+    objects = Objects::open(store);
+    expect(objects && objects->compact(is_live).value_or(0) >= 2000000, "compact");
+    expect(objects->get(*live) == noise(1000000, 2), "lost");
+    expect(objects->check()->damage.empty(), "damage");
   });
 }
 
