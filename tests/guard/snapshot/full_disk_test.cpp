@@ -4,10 +4,12 @@
 // space again all is in order.
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <stdexcept>
@@ -163,6 +165,41 @@ TEST_CASE("objects that do not fit are refused, and kept once there is space") {
   });
 }
 
+TEST_CASE("what filled the disk before it was committed does not lock its store") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  on_small_disk(project.root(), "8m", [&] {
+    const Store store = project.store();
+    std::vector<ObjectId> taken;
+    {
+      auto objects = Objects::open(store);
+      expect(objects && objects->put("first") && objects->commit(), "first");
+      for (unsigned i = 0; i < 8000; ++i) {
+        const auto id = objects->put(noise(1000, i));
+        if (!id) break;
+        taken.push_back(*id);
+      }
+      expect_full(objects->commit());
+    }
+    auto filler = std::make_unique<Filler>(store.path() + "/filler");
+    auto objects = Objects::open(store);
+    expect(objects.has_value(), objects ? "" : objects.error().message);
+    expect(!objects->notes().empty(), "notes");
+    expect(objects->get(object_id_of("first")) == "first", "first is lost");
+    expect(objects->get(taken.front()) == noise(1000, 0), "what was written is not found");
+    expect(objects->check()->damage.empty(), "damage");
+    expect(objects->put(noise(100000, 9000)).has_value(), "put");
+    expect_full(objects->commit());
+    filler.reset();
+    expect(::mount("tmpfs", project.root().c_str(), "tmpfs", MS_REMOUNT, "size=16m") == 0, "grow");
+    expect(objects->commit().has_value(), "commit");
+    objects = Objects::open(store);
+    expect(objects && objects->notes().empty(), "notes afterwards");
+    expect(objects->has(taken.front()), "what was written is not indexed");
+    expect(objects->check()->damage.empty(), "damage afterwards");
+  });
+}
+
 TEST_CASE("a compaction that does not fit loses nothing") {
   if (!testing::can_mount_overlays()) return;
   Project project;
@@ -177,7 +214,9 @@ TEST_CASE("a compaction that does not fit loses nothing") {
       const Filler filler(store.path() + "/filler");
       expect_full(objects->compact(is_live));
       expect(objects->get(*live).has_value(), "get");
-      expect(Objects::open(store)->get(*live).has_value(), "get after open");
+      const auto again = Objects::open(store);
+      expect(again.has_value(), again ? "" : again.error().message);
+      expect(again->get(*live).has_value(), "get after open");
     }
     objects = Objects::open(store);
     expect(objects && objects->compact(is_live).value_or(0) >= 2000000, "compact");
