@@ -79,7 +79,7 @@ class Objects::Impl {
         packs_(std::move(packs)),
         index_(std::move(index)),
         writer_(packs_, 1, 0) {}
-  void start_writing(const Sizes& sizes);
+  void start_from(const Reconciled& found);
 
   // With the lock held.
   Result<std::optional<Location>> place_of(const ObjectId& id);
@@ -105,7 +105,7 @@ class Objects::Impl {
   PackDirectory packs_;
   ObjectIndex index_;
   PackWriter writer_;
-  std::unordered_map<ObjectId, Location, IdHash> added_;  // since the last commit
+  std::unordered_map<ObjectId, Location, IdHash> added_;  // in the packs, not in the index
 };
 
 Result<std::unique_ptr<Objects::Impl>> Objects::Impl::attach(const Store& store,
@@ -116,14 +116,16 @@ Result<std::unique_ptr<Objects::Impl>> Objects::Impl::attach(const Store& store,
   if (!index) return propagate(index);
   std::unique_ptr<Impl> impl(new Impl(index_path(store), std::move(*packs), std::move(*index)));
   impl->notes_ = std::move(notes);
-  auto sizes = reconcile(impl->packs_, impl->index_, impl->notes_);
-  if (!sizes) return propagate(sizes);
-  impl->start_writing(*sizes);
+  auto reconciled = reconcile(impl->packs_, impl->index_, impl->notes_);
+  if (!reconciled) return propagate(reconciled);
+  impl->start_from(*reconciled);
   return impl;
 }
 
-void Objects::Impl::start_writing(const Sizes& sizes) {
-  if (!sizes.empty()) writer_ = PackWriter(packs_, sizes.rbegin()->first, sizes.rbegin()->second);
+void Objects::Impl::start_from(const Reconciled& found) {
+  if (const auto last = found.sizes.rbegin(); last != found.sizes.rend())
+    writer_ = PackWriter(packs_, last->first, last->second);
+  for (const ObjectIndex::Entry& entry : found.unindexed) added_.emplace(entry.id, entry.at);
 }
 
 Result<std::optional<Location>> Objects::Impl::place_of(const ObjectId& id) {

@@ -14,11 +14,17 @@
 
 namespace mixguard::guard {
 
+struct Reconciled {
+  std::map<PackNumber, std::uint64_t> sizes;  // of the packs, when all is done
+  // Found in the packs and not in the index, which could not be written for want of space.
+  std::vector<ObjectIndex::Entry> unindexed;
+};
+
 // Reads nothing but sizes where index and packs agree. Else what lies behind the indexed part of a
 // pack is scanned, and what reaches to the end of the last pack and is no sound record is cut off.
-// Flaws that sound records follow are left as they are. Adds a note for everything it did. Returns
-// the sizes of the packs when all is done.
-Result<std::map<PackNumber, std::uint64_t>> reconcile(PackDirectory& packs, ObjectIndex& index,
-                                                      std::vector<std::string>& notes);
+// Flaws that sound records follow are left as they are. Adds a note for everything it did. A full
+// disk is no failure: what filled it may be what nobody could commit.
+Result<Reconciled> reconcile(PackDirectory& packs, ObjectIndex& index,
+                             std::vector<std::string>& notes);
 
 }  // namespace mixguard::guard

@@ -147,7 +147,10 @@ Result<std::string> unpack(const RecordHeader& header, std::string_view kept) {
 std::string flaw_of(const RecordHeader& header, std::string_view kept) {
   const auto content = unpack(header, kept);
   if (!content) return content.error().message;
-  if (first_bytes(sha256(kept)) != header.kept_check) return "what is kept has changed";
+  // What is kept as it is was hashed for its id.
+  const bool as_is = header.keeping == Keeping::kAsIs;
+  const Check check = first_bytes(as_is ? header.id.bytes : sha256(kept));
+  if (check != header.kept_check) return "what is kept has changed";
   return "";
 }
 

@@ -4,15 +4,20 @@
 // space again all is in order.
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "guard/audit/log.hpp"
+#include "guard/snapshot/objects.hpp"
 #include "guard/snapshot/preimage.hpp"
 #include "guard/snapshot/rollback.hpp"
 #include "guard/snapshot/transaction.hpp"
@@ -115,6 +120,108 @@ TEST_CASE("a rollback on a full disk changes nothing and works afterwards") {
     expect(recover(store).has_value(), "recover");
     expect(rollback(store, "last", {}).has_value(), "rollback");
     expect(read_file(project.at("a")) == "old", "not rolled back");
+  });
+}
+
+// Does not compress.
+std::string noise(std::size_t size, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(generator());
+  return bytes;
+}
+
+TEST_CASE("objects that do not fit are refused, and kept once there is space") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  on_small_disk(project.root(), "8m", [&] {
+    const Store store = project.store();
+    auto objects = Objects::open(store);
+    expect(objects.has_value(), "open");
+    const auto first = objects->put("first");
+    expect(first && objects->commit(), "first");
+    std::vector<ObjectId> taken;
+    {
+      const Filler filler(store.path() + "/filler");
+      // What was put is gathered in memory for a while.
+      auto put = objects->put(noise(300000, 0));
+      for (unsigned i = 1; put && i < 10; ++i) {
+        taken.push_back(*put);
+        put = objects->put(noise(300000, i));
+      }
+      expect_full(put);
+      expect_full(objects->commit());
+      expect(objects->get(*first) == "first", "get");
+    }
+    expect(taken.size() > 2, "nothing was gathered");
+    const auto later = objects->put("later");
+    expect(later && objects->commit(), "commit");
+    taken.push_back(*later);
+    taken.push_back(*first);
+    const auto again = Objects::open(store);
+    expect(again && again->notes().empty(), "notes");
+    for (const ObjectId& id : taken) expect(again->get(id).has_value(), "lost");
+    expect(again->check()->damage.empty(), "damage");
+  });
+}
+
+TEST_CASE("what filled the disk before it was committed does not lock its store") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  on_small_disk(project.root(), "8m", [&] {
+    const Store store = project.store();
+    std::vector<ObjectId> taken;
+    {
+      auto objects = Objects::open(store);
+      expect(objects && objects->put("first") && objects->commit(), "first");
+      for (unsigned i = 0; i < 8000; ++i) {
+        const auto id = objects->put(noise(1000, i));
+        if (!id) break;
+        taken.push_back(*id);
+      }
+      expect_full(objects->commit());
+    }
+    auto filler = std::make_unique<Filler>(store.path() + "/filler");
+    auto objects = Objects::open(store);
+    expect(objects.has_value(), objects ? "" : objects.error().message);
+    expect(!objects->notes().empty(), "notes");
+    expect(objects->get(object_id_of("first")) == "first", "first is lost");
+    expect(objects->get(taken.front()) == noise(1000, 0), "what was written is not found");
+    expect(objects->check()->damage.empty(), "damage");
+    expect(objects->put(noise(100000, 9000)).has_value(), "put");
+    expect_full(objects->commit());
+    filler.reset();
+    expect(::mount("tmpfs", project.root().c_str(), "tmpfs", MS_REMOUNT, "size=16m") == 0, "grow");
+    expect(objects->commit().has_value(), "commit");
+    objects = Objects::open(store);
+    expect(objects && objects->notes().empty(), "notes afterwards");
+    expect(objects->has(taken.front()), "what was written is not indexed");
+    expect(objects->check()->damage.empty(), "damage afterwards");
+  });
+}
+
+TEST_CASE("a compaction that does not fit loses nothing") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  on_small_disk(project.root(), "8m", [&] {
+    const Store store = project.store();
+    auto objects = Objects::open(store);
+    const auto large = objects->put(noise(2000000, 1));
+    const auto live = objects->put(noise(1000000, 2));
+    expect(large && live && objects->commit(), "commit");
+    const auto is_live = [&](const ObjectId& id) { return id == *live; };
+    {
+      const Filler filler(store.path() + "/filler");
+      expect_full(objects->compact(is_live));
+      expect(objects->get(*live).has_value(), "get");
+      const auto again = Objects::open(store);
+      expect(again.has_value(), again ? "" : again.error().message);
+      expect(again->get(*live).has_value(), "get after open");
+    }
+    objects = Objects::open(store);
+    expect(objects && objects->compact(is_live).value_or(0) >= 2000000, "compact");
+    expect(objects->get(*live) == noise(1000000, 2), "lost");
+    expect(objects->check()->damage.empty(), "damage");
   });
 }
 
