@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// From every call on that takes space there is none left, or the quota is used up, or the disk is
+// broken: the commit, the rollback or the recovery says so, nothing is lost, and with space again
+// the project is the one from before or the one from after.
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <string>
+
+#include "guard/snapshot/rollback.hpp"
+#include "tests/crash/support/scenario.hpp"
+#include "tests/crash/support/victim.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+using testing::changes_of;
+using testing::check_sound;
+using testing::End;
+using testing::failing_from;
+using testing::killed_at;
+using testing::Project;
+using testing::Scenario;
+using testing::TreeState;
+
+constexpr int kErrors[] = {ENOSPC, EDQUOT, EIO};
+
+TreeState state_after(const Scenario& scenario) {
+  Project project;
+  scenario.prepare(project);
+  REQUIRE(changes_of([&] { return scenario.act(project); }) > 10);
+  return project.state(scenario.times);
+}
+
+// Recovery without space first: it may not finish, and must not make it worse.
+void check_recovers(const Project& project, int error, const TreeState& before,
+                    const TreeState& after, testing::Times times) {
+  failing_from(1, error, [&] { return testing::recover_all(project); });
+  check_sound(project, before, after, times);
+}
+
+void sweep(const Scenario& scenario) {
+  testing::use_memory();
+  const TreeState after = state_after(scenario);
+  int step = 1;
+  for (End end = End::kFailed; end != End::kUntouched; ++step) {
+    const int error = kErrors[step % 3];
+    INFO("step " << step << ", error " << error);
+    Project project;
+    scenario.prepare(project);
+    const TreeState before = project.state(scenario.times);
+    end = failing_from(step, error, [&] { return scenario.act(project); });
+    // What is said to be done is done, before any recovery.
+    if (end == End::kSucceeded) REQUIRE(project.state(scenario.times) == after);
+    check_recovers(project, error, before, after, scenario.times);
+  }
+  CHECK(step > 10);
+}
+
+TEST_CASE("a commit without space leaves the tree from before or from after") {
+  sweep(testing::commits());
+}
+
+TEST_CASE("a rollback without space leaves the tree from before or from after") {
+  sweep(GENERATE(testing::rollback_of_one(), testing::rollback_of_paths()));
+}
+
+TEST_CASE("a rollback of several runs without space leaves one of two trees") {
+  sweep(GENERATE(testing::rollback_of_several(), testing::undoing_of_several()));
+}
+
+TEST_CASE("a recovery that has no space at some step leaves one of two trees") {
+  testing::use_memory();
+  const Scenario scenario = testing::commits();
+  const TreeState after = state_after(scenario);
+  // Killed in the midst of its renames.
+  int changes = 0;
+  {
+    Project project;
+    scenario.prepare(project);
+    changes = changes_of([&] { return scenario.act(project); });
+  }
+  End end = End::kFailed;
+  for (int step = 1; end != End::kUntouched; ++step) {
+    INFO("step " << step);
+    Project project;
+    scenario.prepare(project);
+    const TreeState before = project.state();
+    REQUIRE(killed_at(changes / 2, [&] { return scenario.act(project); }));
+    end = failing_from(step, kErrors[step % 3], [&] { return testing::recover_all(project); });
+    check_sound(project, before, after, scenario.times);
+  }
+}
+
+}  // namespace
+}  // namespace mixguard::guard

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/crash/support/scenario.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+
+#include "guard/snapshot/transaction.hpp"
+#include "tests/crash/support/victim.hpp"
+
+namespace mixguard::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using guard::RollbackOptions;
+using guard::Store;
+using guard::Transaction;
+
+const guard::WritePolicy kPolicy{"test", {"**/*.ex", "deps/**", "tmp/**", "new/**", "bin", "link"}};
+
+// What an overlay would hold after a command; the kernel is not what is tested here.
+void fill_upper(const std::string& upper) {
+  write_file(upper + "/lib/a.ex", "new");
+  write_file(upper + "/lib/b.ex", "created");
+  write_file(upper + "/lib/refused.md", "refused");
+  whiteout(upper + "/lib/gone.ex");
+  whiteout(upper + "/tmp");
+  write_file(upper + "/deps/a/y", "y");
+  ::setxattr((upper + "/deps/a").c_str(), "user.overlay.opaque", "y", 1, 0);
+  write_file(upper + "/new/dir/x", "x");
+  ::chmod((upper + "/new/dir").c_str(), 0500);
+  fs::create_directory(upper + "/bin");
+  ::chmod((upper + "/bin").c_str(), 0700);
+  whiteout(upper + "/link");
+  settle_times(upper);
+}
+
+RollbackOptions all_runs() {
+  RollbackOptions options;
+  options.all = true;
+  return options;
+}
+
+}  // namespace
+
+void settle_times(const std::string& root) {
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    const std::array<timespec, 2> times = {timespec{1000, 1}, timespec{1000, 1}};
+    if (entry.is_symlink() || entry.is_regular_file())
+      ::utimensat(AT_FDCWD, entry.path().c_str(), times.data(), AT_SYMLINK_NOFOLLOW);
+  }
+}
+
+void fill(const Project& project) {
+  project.write("lib/a.ex", "old");
+  project.write("lib/gone.ex", "bye");
+  project.write("bin/tool", "#!");
+  project.write("deps/a/x", "a");
+  project.write("tmp/sub/x", "x");
+  fs::create_symlink("lib/a.ex", project.at("link"));
+  ::chmod(project.at("tmp/sub").c_str(), 0500);
+  settle_times(project.root());
+  REQUIRE(project.store().exists());
+}
+
+void whiteout(const std::string& path) {
+  if (::mknod(path.c_str(), S_IFCHR, makedev(0, 0)) < 0) throw std::runtime_error("mknod");
+}
+
+bool commit(const Project& project, const std::function<void()>& before_commit) {
+  auto transaction = Transaction::begin(project.store(), guard::new_run_id(), {});
+  if (!transaction) return false;
+  fill_upper(transaction->upper());
+  before_commit();
+  const auto set = transaction->changes(kPolicy);
+  return set && transaction->commit(*set);
+}
+
+void committed(const Project& project) {
+  fill(project);
+  REQUIRE(commit(project, [] {}));
+}
+
+void committed_twice(const Project& project) {
+  committed(project);
+  auto transaction = Transaction::begin(project.store(), guard::new_run_id(), {});
+  REQUIRE(transaction);
+  whiteout(transaction->upper() + "/lib");
+  write_file(transaction->upper() + "/new/dir/x", "y");
+  settle_times(transaction->upper());
+  const auto set = transaction->changes({"test", {"**"}});
+  REQUIRE(set);
+  REQUIRE(transaction->commit(*set));
+}
+
+bool roll_back(const Project& project, const RollbackOptions& options) {
+  start_counting();
+  return guard::rollback(project.store(), "last", options).has_value();
+}
+
+bool undo_rollback(const Project& project) {
+  const Store store = project.store();
+  start_counting();
+  return guard::rollback(store, store.runs()->back(), {}).has_value();
+}
+
+bool recover_all(const Project& project) {
+  start_counting();
+  return guard::recover(project.store()).has_value();
+}
+
+Scenario commits() {
+  return {fill, [](const Project& project) { return commit(project, start_counting); }};
+}
+
+Scenario rollback_of_one() {
+  return {committed, [](const Project& project) { return roll_back(project); }};
+}
+
+Scenario rollback_of_paths() {
+  RollbackOptions options;
+  options.paths = {"lib", "tmp"};
+  return {committed, [=](const Project& project) { return roll_back(project, options); },
+          Times::kIgnored};
+}
+
+Scenario rollback_of_rollback() {
+  const auto rolled_back = [](const Project& project) {
+    committed(project);
+    REQUIRE(guard::rollback(project.store(), "last", {}));
+  };
+  return {rolled_back, undo_rollback};
+}
+
+Scenario rollback_of_several() {
+  return {committed_twice, [](const Project& project) { return roll_back(project, all_runs()); }};
+}
+
+Scenario undoing_of_several() {
+  const auto rolled_back = [](const Project& project) {
+    committed_twice(project);
+    REQUIRE(guard::rollback(project.store(), "last", all_runs()));
+  };
+  return {rolled_back, undo_rollback};
+}
+
+void check_sound(const Project& project, const TreeState& before, const TreeState& after,
+                 Times times) {
+  REQUIRE(guard::recover(project.store()));
+  const TreeState state = project.state(times);
+  const bool sound = state == before || state == after;
+  if (!sound) {
+    for (const auto& [path, what] : state) UNSCOPED_INFO(path << ": " << what);
+  }
+  REQUIRE(sound);
+  REQUIRE(guard::recover(project.store())->empty());
+  REQUIRE(fs::is_empty(project.at(".mixguard/active")));
+  REQUIRE(project.store().empty_trash([] { return false; }));
+  REQUIRE(fs::is_empty(project.at(".mixguard/trash")));
+}
+
+void use_memory() {
+  if (fs::exists("/dev/shm")) ::setenv("TMPDIR", "/dev/shm", 1);
+}
+
+}  // namespace mixguard::testing

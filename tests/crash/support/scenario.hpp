@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What the crash tests interrupt: a small project, commits with every kind of change, rollbacks of
+// one run, of several and of some paths, and recovery.
+
+#include <functional>
+#include <string>
+
+#include "guard/snapshot/rollback.hpp"
+#include "guard/snapshot/store.hpp"
+#include "tests/guard/snapshot/project_fixture.hpp"
+
+namespace mixguard::testing {
+
+struct Scenario {
+  std::function<void(const Project&)> prepare;
+  std::function<bool(const Project&)> act;  // in the victim; calls start_counting()
+  Times times = Times::kCompared;
+};
+
+void fill(const Project& project);
+void settle_times(const std::string& root);  // files and symlinks get one and the same time
+
+// The mark of something deleted, as an overlay makes it.
+void whiteout(const std::string& path);
+
+// A commit of every kind of change, all but `before_commit` as one step.
+bool commit(const Project& project, const std::function<void()>& before_commit);
+void committed(const Project& project);
+// Two runs, of which the newer one moves a directory away that the older one changed inside.
+void committed_twice(const Project& project);
+
+bool roll_back(const Project& project, const guard::RollbackOptions& options = {});
+// The newest run there is, which is a rollback.
+bool undo_rollback(const Project& project);
+bool recover_all(const Project& project);
+
+Scenario commits();
+Scenario rollback_of_one();
+Scenario rollback_of_paths();
+Scenario rollback_of_rollback();
+Scenario rollback_of_several();
+Scenario undoing_of_several();
+
+// Recovers and checks that the project is one of the two, that recovering again does nothing and
+// that nothing is left over.
+void check_sound(const Project& project, const TreeState& before, const TreeState& after,
+                 Times times);
+
+// Most of this does not depend on the disk, and in memory it is ten times as fast.
+void use_memory();
+
+}  // namespace mixguard::testing
