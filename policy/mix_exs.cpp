@@ -362,7 +362,8 @@ class Reader {
     exs.default_env = one_value(cli, "default_env", atom_value);
     exs.default_tasks = default_tasks(cli, project);
     exs.apps_path = one_value(project, "apps_path", string_value);
-    exs.git_hosts = git_hosts(project);
+    exs.git_hosts = of_dependencies<std::string>(project, add_git_hosts);
+    exs.path_dependencies = of_dependencies<PathDependency>(project, add_path);
     return exs;
   }
 
@@ -508,34 +509,57 @@ class Reader {
     return list->kind == "list" ? list : nullptr;
   }
 
-  // {:name, "~> 1.0", git: "https://…"}; the options may stand in brackets.
-  static void add_git_hosts(const SyntaxNode& dependency, std::vector<std::string>& hosts) {
+  // The pairs of {:name, "~> 1.0", git: "https://…"}; the options may stand in brackets.
+  static std::vector<Pair> options_of(const SyntaxNode& dependency) {
+    std::vector<Pair> pairs;
     for (const SyntaxNode* part : dependency.named_children()) {
       const Nodes inside = part->kind == "list" ? part->named_children() : Nodes();
       const SyntaxNode* options = inside.size() == 1 ? inside[0] : part;
       if (options->kind != "keywords") continue;
       for (const SyntaxNode* option : options->named_children()) {
-        const auto pair = pair_of(*option);
-        const auto text = pair ? string_value(*pair->value) : Read<std::string>();
-        if (!pair || !text) continue;
-        std::string host;
-        if (pair->key == "github") host = "github.com:443";
-        if (pair->key == "git") host = https_endpoint(*text);
-        if (!host.empty() && std::find(hosts.begin(), hosts.end(), host) == hosts.end())
-          hosts.push_back(std::move(host));
+        if (auto pair = pair_of(*option)) pairs.push_back(std::move(*pair));
       }
+    }
+    return pairs;
+  }
+
+  static void add_git_hosts(const SyntaxNode& dependency, std::vector<std::string>& hosts) {
+    for (const Pair& pair : options_of(dependency)) {
+      const auto text = string_value(*pair.value);
+      if (!text) continue;
+      std::string host;
+      if (pair.key == "github") host = "github.com:443";
+      if (pair.key == "git") host = https_endpoint(*text);
+      if (!host.empty() && std::find(hosts.begin(), hosts.end(), host) == hosts.end())
+        hosts.push_back(std::move(host));
     }
   }
 
-  [[nodiscard]] std::vector<std::string> git_hosts(const Pairs& project) const {
-    std::vector<std::string> hosts;
+  static void add_path(const SyntaxNode& dependency, std::vector<PathDependency>& paths) {
+    const Nodes parts = dependency.named_children();
+    const auto name = parts.empty() ? Read<std::string>() : atom_value(*parts.front());
+    if (!name || name->empty()) return;
+    for (const Pair& pair : options_of(dependency)) {
+      const auto text = string_value(*pair.value);
+      if (pair.key == "path" && text) paths.push_back({*name, *text});
+      if (pair.key == "in_umbrella" && pair.value->text == "true")
+        paths.push_back({*name, "../" + *name});
+    }
+  }
+
+  // What the dependencies that are written out say, each added by `add`.
+  template <typename Item>
+  [[nodiscard]] std::vector<Item> of_dependencies(const Pairs& project,
+                                                  void (*add)(const SyntaxNode&,
+                                                              std::vector<Item>&)) const {
+    std::vector<Item> items;
     const auto value = value_of(project, "deps");
     const SyntaxNode* list = value && *value != nullptr ? list_of(**value) : nullptr;
-    if (list == nullptr) return hosts;
+    if (list == nullptr) return items;
     for (const SyntaxNode* dependency : list->named_children()) {
-      if (dependency->kind == "tuple") add_git_hosts(*dependency, hosts);
+      if (dependency->kind == "tuple") add(*dependency, items);
     }
-    return hosts;
+    return items;
   }
 
   // A task that is named comes before the "run" that another version of Elixir would take.

@@ -33,6 +33,12 @@ struct PreferredEnv {
   std::string env;
 };
 
+// A dependency whose code is in a directory of its own making: `path: "…"`, or an umbrella's app.
+struct PathDependency {
+  std::string name;
+  std::string path;  // as written, seen from the directory of mix.exs; "../NAME" for in_umbrella
+};
+
 // Why something could not be read, and where.
 struct Unreadable {
   std::uint32_t line = 0;
@@ -60,6 +66,8 @@ struct MixExs {
   // Where the git dependencies that are written out with https come from ("github.com:443"), each
   // once. What is written in any other way is left out: it grants nothing.
   std::vector<std::string> git_hosts;
+  // Those that are written out. What is written in any other way is left out.
+  std::vector<PathDependency> path_dependencies;
 };
 
 // Reads the text of a mix.exs, of at most 32 KiB. Never fails as a whole: each table is there, or

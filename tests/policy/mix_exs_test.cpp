@@ -296,5 +296,25 @@ TEST_CASE("the hosts of git dependencies are those that are written out with htt
   CHECK(read_mix_exs("nonsense (").git_hosts.empty());
 }
 
+std::string paths_of(const std::string& deps) {
+  std::string text;
+  for (const PathDependency& one :
+       read_module("def project, do: [app: :a, deps: deps()]\ndefp deps do\n  " + deps + "\nend")
+           .path_dependencies)
+    text += one.name + "=" + one.path + " ";
+  return text;
+}
+
+TEST_CASE("the directories of dependencies are those that are written out") {
+  CHECK(paths_of(R"([{:a, path: "vendor/a"}, {:b, "~> 1.0", [path: "../b", override: true]},
+         {:shop, in_umbrella: true}, {:c, "~> 1.0"}])") == "a=vendor/a b=../b shop=../shop ");
+  for (const std::string deps :
+       {R"([{:a, path: dir()}])", R"([{name, path: "x"}])", R"([{:a, path: "#{x}/a"}])",
+        R"([{:a, in_umbrella: false}])", "[]", R"(other([{:a, path: "x"}]))", R"([{}])"}) {
+    CAPTURE(deps);
+    CHECK(paths_of(deps).empty());
+  }
+}
+
 }  // namespace
 }  // namespace mixguard::policy::test
