@@ -111,9 +111,19 @@ bool killed_at(int kill_at, const std::function<bool()>& act) {
   }
 }
 
+// A project, and a directory outside of it that some runs write as well.
+struct World : Project {
+  Project outside;
+  [[nodiscard]] TreeState state(Times times = Times::kCompared) const {
+    TreeState all = Project::state(times);
+    for (auto& [path, what] : outside.state(times)) all.emplace("outside/" + path, what);
+    return all;
+  }
+};
+
 struct Scenario {
-  std::function<void(const Project&)> prepare;
-  std::function<bool(const Project&)> act;  // in the victim; calls start_counting()
+  std::function<void(const World&)> prepare;
+  std::function<bool(const World&)> act;  // in the victim; calls start_counting()
   Times times = Times::kCompared;
 };
 
@@ -122,7 +132,7 @@ bool recover_all(const Project& project) {
   return recover(project.store()).has_value();
 }
 
-void check_sound(const Project& project, const TreeState& before, const TreeState& after,
+void check_sound(const World& project, const TreeState& before, const TreeState& after,
                  Times times) {
   REQUIRE(recover(project.store()));
   const TreeState state = project.state(times);
@@ -138,7 +148,7 @@ void check_sound(const Project& project, const TreeState& before, const TreeStat
 }
 
 TreeState finished_state(const Scenario& scenario) {
-  Project project;
+  World project;
   scenario.prepare(project);
   REQUIRE_FALSE(killed_at(1 << 20, [&] { return scenario.act(project); }));
   REQUIRE(recover(project.store()));
@@ -154,7 +164,7 @@ void sweep(const Scenario& scenario, int nested) {
   for (; killed; ++step) {
     bool killed_again = step % nested == 0;
     for (int again = 1; killed_again || again == 1; ++again) {
-      Project project;
+      World project;
       scenario.prepare(project);
       const TreeState before = project.state(scenario.times);
       REQUIRE(before != after);
@@ -239,11 +249,53 @@ TEST_CASE("a commit that is killed leaves the tree from before or from after") {
   sweep({fill, [](const Project& project) { return commit(project, start_counting); }}, 8);
 }
 
+void fill_both(const World& world) {
+  fill(world);
+  world.outside.write("lib/x/a.beam", "old");
+  world.outside.write("gone/x", "bye");
+  settle_times(world.outside.root());
+}
+
+bool commit_both(const World& world, const std::function<void()>& before_commit) {
+  auto transaction = Transaction::begin(world.store(), new_run_id(), {},
+                                        {{world.outside.root(), {"lib/**", "gone/**"}, {}}});
+  if (!transaction) return false;
+  fill_upper(transaction->upper());
+  const std::string upper = transaction->overlays_outside().at(0).upper;
+  testing::write_file(upper + "/lib/x/a.beam", "new");
+  testing::write_file(upper + "/lib/y/b.beam", "made");
+  testing::write_file(upper + "/refused", "refused");
+  whiteout(upper + "/gone");
+  settle_times(upper);
+  before_commit();
+  const auto set = transaction->changes(kPolicy);
+  return set && transaction->commit(*set);
+}
+
+TEST_CASE("a commit in two places that is killed leaves both from before or both from after") {
+  use_memory();
+  sweep({fill_both, [](const World& world) { return commit_both(world, start_counting); }}, 8);
+}
+
+TEST_CASE("a rollback in two places that is killed leaves both from before or both from after") {
+  use_memory();
+  const auto committed_in_both = [](const World& world) {
+    fill_both(world);
+    REQUIRE(commit_both(world, [] {}));
+  };
+  sweep({committed_in_both,
+         [](const World& world) {
+           start_counting();
+           return rollback(world.store(), "last", {}).has_value();
+         }},
+        8);
+}
+
 TEST_CASE("a transaction that is killed while it begins or is discarded leaves nothing") {
   use_memory();
   bool killed = true;
   for (int step = 1; killed; ++step) {
-    Project project;
+    World project;
     fill(project);
     const TreeState before = project.state();
     killed = killed_at(step, [&] {
@@ -346,7 +398,7 @@ TEST_CASE("a restore that is killed always ends as it was before the command") {
   use_memory();
   bool killed = true;
   for (int step = 1; killed; ++step) {
-    Project project;
+    World project;
     fill(project);
     const TreeState before = project.state();
     killed = killed_at(step, [&] {
