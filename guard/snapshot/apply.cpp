@@ -45,20 +45,29 @@ std::set<std::uint64_t> shared_inodes(const std::vector<Op>& ops) {
   return shared;
 }
 
-// Directories of the project in which operations rename.
-std::set<std::string> parents_of(const std::vector<Op>& ops) {
+// Directories of a root in which operations rename.
+std::set<std::string> parents_of(const std::string& root, const std::vector<Op>& ops) {
   std::set<std::string> paths;
   for (const Op& op : ops) {
-    if (!op.attributes) paths.insert(tree::split(op.path).parent);
+    if (!op.attributes && op.root == root) paths.insert(tree::split(op.path).parent);
   }
   return paths;
 }
 
-// The operations that move objects; there is one for a path.
+// The same of all roots, as full paths.
+std::set<std::string> full_parents_of(const std::vector<Op>& ops) {
+  std::set<std::string> paths;
+  for (const Op& op : ops) {
+    if (!op.attributes) paths.insert(full_path(op.root, tree::split(op.path).parent));
+  }
+  return paths;
+}
+
+// The operations that move objects, by full path; there is one for each.
 std::map<std::string, const Op*> by_path(const std::vector<Op>& ops) {
   std::map<std::string, const Op*> objects;
   for (const Op& op : ops) {
-    if (!op.attributes) objects.emplace(op.path, &op);
+    if (!op.attributes) objects.emplace(full_path(op), &op);
   }
   return objects;
 }
@@ -86,10 +95,9 @@ class Applier {
       : field_(field),
         journal_(journal),
         recovering_(recovering),
-        live_(field.project),
         area_(field.runs),
         shared_(shared_inodes(journal.ops)),
-        renamed_in_(parents_of(journal.ops)),
+        renamed_in_(full_parents_of(journal.ops)),
         lendable_(attributed(journal.ops)),
         objects_(by_path(journal.ops)) {}
 
@@ -119,10 +127,21 @@ class Applier {
     std::optional<Node> area;
   };
 
+  // The open directories of one root. It belongs to this object and is valid until it goes.
+  Result<tree::Parents*> live_in(const std::string& root) {
+    const auto known = live_.find(root);
+    if (known != live_.end()) return &known->second;
+    auto fd = field_.live.of(root);
+    if (!fd) return propagate(fd);
+    return &live_.emplace(root, tree::Parents(*fd)).first->second;
+  }
+
   Result<Place> find(const Op& op) {
     Place place;
     place.name = tree::split(op.path).name;
-    auto live_dir = live_.of(op.path);
+    auto live_root = live_in(op.root);
+    if (!live_root) return propagate(live_root);
+    auto live_dir = (*live_root)->of(op.path);
     if (!live_dir) return propagate(live_dir);
     auto area_dir = area_.of(other_side(journal_, op));
     if (!area_dir) return propagate(area_dir);
@@ -140,11 +159,14 @@ class Applier {
   // A later operation took the directory that the path was in away, which it was done for: the
   // undoing of a rollback of several runs has such.
   Result<bool> moved_since(const Op& op) {
+    auto live_root = live_in(op.root);
+    // Carrying it out says what is wrong with the root.
+    if (!live_root) return false;
     for (std::string above = tree::split(op.path).parent; !above.empty();
          above = tree::split(above).parent) {
-      const auto later = objects_.find(above);
+      const auto later = objects_.find(full_path(op.root, above));
       if (later == objects_.end() || later->second < &op) continue;
-      auto live = live_.look(above);
+      auto live = (*live_root)->look(above);
       if (!live) return propagate(live);
       if (same_object(later->second->after, *live)) return true;
     }
@@ -176,25 +198,28 @@ class Applier {
     // make_movable() may have moved the ctime of such a one in a run that crashed.
     const bool lent = recovering_ && lacks_write(op.before->mode);
     // So do renames of ours in a directory that is then moved itself.
-    const bool ours = lent || shared_.contains(op.before->inode) || renamed_in_.contains(op.path);
+    const bool ours =
+        lent || shared_.contains(op.before->inode) || renamed_in_.contains(full_path(op));
     if (!ours && place.live->ctime != op.before->ctime) return "it changed meanwhile";
     if (!recovering_ || !place.live->is_dir()) return "";
     bool touched = false;
     const auto look_below = [&](const std::string& path, const Node& node) -> Result<tree::Walk> {
-      touched = touched ||
-                (path != op.path && node.ctime >= journal_.intended && !was_put_there(path, node));
+      touched = touched || (path != op.path && node.ctime >= journal_.intended &&
+                            !was_put_there(full_path(op.root, path), node));
       return touched ? tree::Walk::kStop : tree::Walk::kOn;
     };
-    auto walked = tree::walk(field_.project, op.path, look_below);
+    auto root = field_.live.of(op.root);
+    if (!root) return propagate(root);
+    auto walked = tree::walk(*root, op.path, look_below);
     if (!walked) return propagate(walked);
     return touched ? "something in it changed meanwhile" : "";
   }
 
   // By an operation before this one: a rename moves the ctime of what is renamed and of its
   // directory.
-  [[nodiscard]] bool was_put_there(const std::string& path, const Node& node) const {
-    if (node.is_dir() && renamed_in_.contains(path)) return true;
-    const auto op = objects_.find(path);
+  [[nodiscard]] bool was_put_there(const std::string& full, const Node& node) const {
+    if (node.is_dir() && renamed_in_.contains(full)) return true;
+    const auto op = objects_.find(full);
     return op != objects_.end() && same_object(op->second->after, node);
   }
 
@@ -226,13 +251,15 @@ class Applier {
         return propagate(set);
     }
     if (op.touch && op.after) {
-      if (auto touched = touch(op.path); !touched) return propagate(touched);
+      if (auto touched = touch(op); !touched) return propagate(touched);
     }
     return "";
   }
 
-  Result<void> touch(const std::string& top) {
-    tree::Parents parents(field_.project);
+  Result<void> touch(const Op& op) {
+    auto root = field_.live.of(op.root);
+    if (!root) return propagate(root);
+    tree::Parents parents(*root);
     const auto touch_file = [&](const std::string& path, const Node& node) -> Result<tree::Walk> {
       if (!node.is_file()) return tree::Walk::kOn;
       auto dir = parents.of(path);
@@ -241,13 +268,15 @@ class Applier {
       if (!set) return propagate(set);
       return tree::Walk::kOn;
     };
-    return tree::walk(field_.project, top, touch_file);
+    return tree::walk(*root, op.path, touch_file);
   }
 
   Withheld set_attributes(const Op& op) {
     const auto& [before, after] = *op.attributes;
     const std::string name = tree::split(op.path).name;
-    auto dir = live_.of(op.path);
+    auto live_root = live_in(op.root);
+    if (!live_root) return propagate(live_root);
+    auto dir = (*live_root)->of(op.path);
     if (!dir) return propagate(dir);
     auto node = tree::look(*dir, name);
     if (!node) return propagate(node);
@@ -268,7 +297,7 @@ class Applier {
   const Field& field_;
   const Journal& journal_;
   const bool recovering_;
-  tree::Parents live_;
+  std::map<std::string, tree::Parents> live_;  // by root
   tree::Parents area_;
   const std::set<std::uint64_t> shared_;
   const std::set<std::string> renamed_in_;
@@ -324,6 +353,18 @@ Result<std::vector<std::string>> prune_dir(int area, const std::string& path, co
   return leading;
 }
 
+// What the operations changed in one root. One that is gone has nothing of ours left to keep.
+Result<void> sync_live(const Field& field, const std::string& root, const std::vector<Op>& ops,
+                       Durability& durability) {
+  auto live = field.live.of(root);
+  if (!live) return {};
+  std::set<std::string> paths = parents_of(root, ops);
+  for (const Op& op : ops) {
+    if (op.attributes && op.root == root) paths.insert(op.path);
+  }
+  return sync_dirs(*live, paths, durability);
+}
+
 std::set<std::string> parents_of_other_sides(const Journal& journal) {
   std::set<std::string> paths;
   for (const Op& op : journal.ops) {
@@ -341,9 +382,9 @@ Result<void> apply(const Field& field, Journal& journal, bool recovering) {
       if (op.attributes.has_value() != attributes) continue;
       if (auto done = applier.carry_out(op); !done) return done;
       if (op.withheld.empty() || attributes || journal.kind != RunKind::kTransaction) continue;
-      auto area = tree::open_dir(field.runs, journal.area);
+      auto area = tree::open_dir(field.runs, op.area.empty() ? journal.area : op.area);
       if (!area) return propagate(area);
-      if (auto kept = set_aside(area->get(), field.run, op.path); !kept) return kept;
+      if (auto kept = set_aside(area->get(), field.run, op.root, op.path); !kept) return kept;
     }
     return {};
   };
@@ -356,21 +397,23 @@ Result<void> sync_applied(const Field& field, const Journal& journal) {
   Durability durability;
   if (auto synced = sync_dirs(field.runs, parents_of_other_sides(journal), durability); !synced)
     return synced;
-  std::set<std::string> paths = parents_of(journal.ops);
-  for (const Op& op : journal.ops) {
-    if (op.attributes) paths.insert(op.path);
+  std::set<std::string> roots;
+  for (const Op& op : journal.ops) roots.insert(op.root);
+  for (const std::string& root : roots) {
+    if (auto synced = sync_live(field, root, journal.ops, durability); !synced) return synced;
   }
-  if (auto synced = sync_dirs(field.project, paths, durability); !synced) return synced;
-  auto finished = durability.finish(field.project);
+  // All roots and the store are one file system.
+  auto finished = durability.finish(field.runs);
   if (!finished) return propagate(finished);
   return {};
 }
 
-Result<void> sync_area(int area, const std::vector<Op>& ops, Durability& durability) {
-  return sync_dirs(area, parents_of(ops), durability);
+Result<void> sync_area(int area, const std::string& root, const std::vector<Op>& ops,
+                       Durability& durability) {
+  return sync_dirs(area, parents_of(root, ops), durability);
 }
 
-Result<void> set_aside(int area, int run_dir, const std::string& path) {
+Result<void> set_aside(int area, int run_dir, const std::string& root, const std::string& path) {
   tree::Parents parents(area);
   auto node = parents.look(path);
   if (!node) return propagate(node);
@@ -380,7 +423,8 @@ Result<void> set_aside(int area, int run_dir, const std::string& path) {
   if (!from) return propagate(from);
   auto home = tree::look_at(*from, place.parent);
   if (!home) return propagate(home);
-  auto to = tree::make_dirs(run_dir, tree::join("quarantine", place.parent));
+  const std::string home_aside = root.empty() ? "quarantine" : "outside" + root;
+  auto to = tree::make_dirs(run_dir, tree::join(home_aside, place.parent));
   if (!to) return propagate(to);
   const bool closed = (home->mode & S_IWUSR) == 0;
   if (closed && ::fchmod(*from, home->permissions() | S_IWUSR) < 0)
@@ -392,10 +436,10 @@ Result<void> set_aside(int area, int run_dir, const std::string& path) {
   return tree::set_mtime(*from, "", home->mtime);
 }
 
-Result<void> prune(int area, const std::vector<Op>& ops, int trash) {
+Result<void> prune(int area, const std::string& root, const std::vector<Op>& ops, int trash) {
   OpPaths needed;
   for (const Op& op : ops) {
-    if (!op.attributes && op.withheld.empty()) needed.insert(op.path);
+    if (!op.attributes && op.withheld.empty() && op.root == root) needed.insert(op.path);
   }
   std::vector<std::string> pending = {""};
   while (!pending.empty()) {

@@ -13,10 +13,11 @@
 
 namespace mixguard::guard {
 
-// The two trees between which objects change places, the project and the store's runs/, and the
-// run's directory, where what a transaction had to withhold is kept (quarantine/).
+// The trees between which objects change places, the project with the extra roots on one side and
+// the store's runs/ on the other, and the run's directory, where what a transaction had to withhold
+// is kept.
 struct Field {
-  int project = -1;
+  const LiveTrees& live;
   int runs = -1;
   int run = -1;
 };
@@ -28,15 +29,18 @@ Result<void> apply(const Field& field, Journal& journal, bool recovering);
 // Makes every directory that the operations touched durable.
 Result<void> sync_applied(const Field& field, const Journal& journal);
 
-// Makes the parent directories in the area durable, so that every object is found after a crash.
-Result<void> sync_area(int area, const std::vector<Op>& ops, Durability& durability);
+// Makes the parent directories in the root's area durable, so that every object is found after a
+// crash.
+Result<void> sync_area(int area, const std::string& root, const std::vector<Op>& ops,
+                       Durability& durability);
 
-// Moves everything that is no operation's other side out of `area`: copies that were no change,
-// whiteouts of what was not deleted, pre-images of what stayed the same.
-Result<void> prune(int area, const std::vector<Op>& ops, int trash);
+// Moves everything that is no operation's other side out of the root's `area`: copies that were no
+// change, whiteouts of what was not deleted, pre-images of what stayed the same.
+Result<void> prune(int area, const std::string& root, const std::vector<Op>& ops, int trash);
 
-// Moves the object out of `area` to the same path below runs/ID/quarantine. Nothing there is no
-// error. The directory it comes from keeps its time.
-Result<void> set_aside(int area, int run_dir, const std::string& path);
+// Moves the object out of the root's `area` to the same path below runs/ID/quarantine, or of
+// another root than the project to runs/ID/outside/ROOT. Nothing there is no error. The directory
+// it comes from keeps its time.
+Result<void> set_aside(int area, int run_dir, const std::string& root, const std::string& path);
 
 }  // namespace mixguard::guard

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a run did to the project, path by path, and what becomes of each.
+// What a run did to the project and to other directories that it may write, path by path, and what
+// becomes of each.
 
 #include <string>
 #include <string_view>
@@ -21,7 +22,8 @@ enum class Disposition {
 };
 
 struct Change {
-  std::string path;  // project-relative, no leading "./"; any bytes
+  // Project-relative, no leading "./"; absolute where it is not in the project. Any bytes.
+  std::string path;
   ChangeKind kind = ChangeKind::kModified;
   Disposition disposition = Disposition::kCommit;
   bool directory = false;

@@ -305,7 +305,8 @@ class Judge {
     std::optional<std::string> refusal;
     if (!finding.refusal.empty()) refusal = finding.refusal;
     if (!refusal && finding.mode != 0)
-      refusal = object_refusal(view_.project_root, path, finding.mode, finding.target);
+      refusal =
+          object_refusal(view_.project_root, path, finding.mode, finding.target, view_.linkable);
     const bool hard = refusal.has_value();
     if (!refusal) refusal = path_refusal(policy_, path);
     if (refusal) {

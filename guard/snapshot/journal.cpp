@@ -47,10 +47,18 @@ json to_json(const Op& op) {
     object["before"] = to_json(op.before);
     object["after"] = to_json(op.after);
   }
+  if (!op.root.empty()) object["root"] = bytes_to_json(op.root);
   if (!op.area.empty()) object["area"] = op.area;
   if (op.touch) object["touch"] = true;
   if (!op.withheld.empty()) object["withheld"] = bytes_to_json(op.withheld);
   return object;
+}
+
+json to_json(const std::vector<ExtraRoot>& roots) {
+  json array = json::array();
+  for (const ExtraRoot& root : roots)
+    array.push_back({bytes_to_json(root.path), root.inode, root.born, root.area});
+  return array;
 }
 
 json to_json(const Journal& journal) {
@@ -70,6 +78,8 @@ json to_json(const Journal& journal) {
           {"settled", journal.settled},
           {"touch_time", journal.touch_time},
           {"hidden", to_json(journal.hidden)},
+          {"build", bytes_to_json(journal.build)},
+          {"extra_roots", to_json(journal.extra_roots)},
           {"ops", std::move(ops)},
           {"outcomes", std::move(outcomes)}};
 }
@@ -147,6 +157,7 @@ Op read_op(Reader& reader, const json& value) {
     op.after = read_identity(reader, reader.member(value, "after"));
     if (!op.before && !op.after) reader.reject();
   }
+  if (value.is_object() && value.contains("root")) op.root = reader.bytes(value["root"]);
   if (value.is_object() && value.contains("area")) op.area = reader.bytes(value["area"]);
   op.touch = value.is_object() && value.contains("touch");
   if (value.is_object() && value.contains("withheld"))
@@ -158,6 +169,16 @@ std::vector<std::string> read_paths(Reader& reader, const json& array) {
   std::vector<std::string> paths;
   for (const json& value : array) paths.push_back(reader.bytes(value));
   return paths;
+}
+
+ExtraRoot read_root(Reader& reader, const json& value) {
+  ExtraRoot root;
+  root.path = reader.bytes(reader.item(value, 0));
+  root.inode = reader.integer<std::uint64_t>(reader.item(value, 1));
+  root.born = reader.integer<std::int64_t>(reader.item(value, 2));
+  root.area = reader.bytes(reader.item(value, 3));
+  if (!root.path.starts_with('/')) reader.reject();
+  return root;
 }
 
 std::optional<Journal> from_json(const json& document) {
@@ -174,6 +195,13 @@ std::optional<Journal> from_json(const json& document) {
   journal.settled = reader.integer<std::int64_t>(member("settled"));
   journal.touch_time = reader.integer<std::int64_t>(member("touch_time"));
   journal.hidden = read_paths(reader, member("hidden"));
+  // Absent in what older versions wrote.
+  if (document.is_object() && document.contains("build"))
+    journal.build = reader.bytes(document["build"]);
+  if (document.is_object() && document.contains("extra_roots")) {
+    for (const json& value : document["extra_roots"])
+      journal.extra_roots.push_back(read_root(reader, value));
+  }
   for (const json& value : member("ops")) journal.ops.push_back(read_op(reader, value));
   for (const json& value : member("outcomes")) {
     journal.outcomes.emplace_back(reader.bytes(reader.item(value, 0)),
@@ -194,9 +222,15 @@ std::string other_side(const Journal& journal, const Op& op) {
   return tree::join(op.area.empty() ? journal.area : op.area, op.path);
 }
 
+std::string full_path(const std::string& root, const std::string& path) {
+  return tree::join(root, path);
+}
+
+std::string full_path(const Op& op) { return full_path(op.root, op.path); }
+
 Change change_of(const Op& op) {
   Change change;
-  change.path = op.path;
+  change.path = full_path(op);
   change.directory = op.attributes || S_ISDIR(op.after ? op.after->mode : op.before->mode);
   if (op.attributes) {
     change.kind = ChangeKind::kMode;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "guard/snapshot/change.hpp"
+#include "guard/snapshot/roots.hpp"
 #include "guard/snapshot/tree.hpp"
 #include "policy/result.hpp"
 
@@ -49,9 +50,10 @@ struct Attributes {
 };
 
 struct Op {
-  std::string path;
-  // The object at the path in the project, before and after; nothing when none lies there. The
-  // other one of the two lies at the same path in the area.
+  std::string path;  // relative to the root
+  std::string root;  // Journal::extra_roots, by its path; empty: the project
+  // The object at the path in the root, before and after; nothing when none lies there. The other
+  // one of the two lies at the same path in the area.
   std::optional<Identity> before;
   std::optional<Identity> after;
   // Set for a directory that stays where it is.
@@ -62,6 +64,11 @@ struct Op {
   bool touch = false;  // regular files that come to the project get the time `Journal::touch_time`
   std::string withheld;  // why it was not carried out; empty when it was
 };
+
+// As people write it, and unlike that of any path of another root: ROOT/path, or the path alone in
+// the project.
+[[nodiscard]] std::string full_path(const std::string& root, const std::string& path);
+[[nodiscard]] std::string full_path(const Op& op);
 
 // What carrying the operation out changes, as seen from the project.
 [[nodiscard]] Change change_of(const Op& op);
@@ -85,6 +92,8 @@ struct Journal {
   std::int64_t settled = 0;         // … when all was applied: what is newer was edited since
   std::int64_t touch_time = 0;      // for Op::touch
   std::vector<std::string> hidden;  // whiteouts that were put into upper/, not by the command
+  std::string build = "_build";     // where compiled code is: project-relative, or absolute
+  std::vector<ExtraRoot> extra_roots;  // every one that an operation names
   std::vector<Op> ops;
   std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done
 };

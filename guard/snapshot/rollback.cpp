@@ -81,14 +81,15 @@ class History {
  public:
   explicit History(const Store& store) : store_(store) {}
 
-  // Whether what lies at `path`, or below it, was edited since `target`. `goes`: whether a newer
-  // run put an object there, and it goes anyway.
+  // Whether what lies at the operation's path in `root`, or below it, was edited since `target`.
+  // `goes`: whether a newer run put an object there, and it goes anyway. Paths are full ones.
   using Goes = std::function<bool(const std::string& path, const tree::Node& node)>;
-  Result<bool> edited(const Target& target, const std::string& path, const tree::Node& node,
+  Result<bool> edited(const Target& target, const Op& op, int root, const tree::Node& node,
                       const Goes& goes) {
     bool found = false;
-    const auto visit = [&](const std::string& at, const tree::Node& below) -> Result<tree::Walk> {
+    const auto visit = [&](const std::string& rel, const tree::Node& below) -> Result<tree::Walk> {
       if (below.ctime < target.journal.settled) return tree::Walk::kOn;
+      const std::string at = full_path(op.root, rel);
       if (goes(at, below)) return tree::Walk::kPast;
       auto known = explained(target, at, below);
       if (!known) return propagate(known);
@@ -96,9 +97,9 @@ class History {
       return found ? tree::Walk::kStop : tree::Walk::kOn;
     };
     if (!node.is_dir()) {
-      auto one = visit(path, node);
+      auto one = visit(op.path, node);
       if (!one) return propagate(one);
-    } else if (auto walked = tree::walk(store_.project_fd(), path, visit); !walked) {
+    } else if (auto walked = tree::walk(root, op.path, visit); !walked) {
       return propagate(walked);
     }
     return found;
@@ -148,8 +149,8 @@ class History {
     std::set<std::string> homes;
     for (const Op& op : journal.ops) {
       if (!op.withheld.empty() || op.attributes) continue;
-      steps_.emplace(op.path, Step{run, op.after, journal.settled});
-      homes.insert(tree::split(op.path).parent);
+      steps_.emplace(full_path(op), Step{run, op.after, journal.settled});
+      homes.insert(full_path(op.root, tree::split(op.path).parent));
     }
     for (const std::string& home : homes) homes_.emplace(home, Step{run, {}, journal.settled});
   }
@@ -181,10 +182,11 @@ bool same_identity(const std::optional<Identity>& a, const std::optional<Identit
 class Planner {
  public:
   Planner(const Store& store, const RollbackOptions& options, int runs)
-      : options_(options), history_(store), live_(store.project_fd()), runs_(runs) {}
+      : options_(options), history_(store), trees_(store.project_fd(), runs), runs_(runs) {}
 
   Result<void> add(const Target& target) {
     bool complete = true;
+    for (const ExtraRoot& root : target.journal.extra_roots) trees_.add(root);
     for (auto op = target.journal.ops.rbegin(); op != target.journal.ops.rend(); ++op) {
       if (!op->withheld.empty()) continue;
       auto chosen = wanted(target, *op);
@@ -195,11 +197,13 @@ class Planner {
       }
       ++matched_;
       const Step step{target, *op};
-      auto planned = op->attributes ? attributes(*op) : object(step);
+      auto planned = !is_there(target, *op) ? skip(*op)
+                     : op->attributes       ? attributes(*op)
+                                            : object(step);
       if (!planned) return planned;
     }
     for (auto op = current_.begin(); op != current_.end(); ++op)
-      (op->attributes ? attributes_ : objects_).emplace(op->path, op);
+      (op->attributes ? attributes_ : objects_).emplace(full_path(*op), op);
     ops_.splice(ops_.end(), current_);
     if (complete) complete_.push_back(target.id);
     return {};
@@ -220,6 +224,8 @@ class Planner {
   [[nodiscard]] std::vector<std::string> take_skipped() {
     return {skipped_.begin(), skipped_.end()};
   }
+  // The directories outside of the project that the operations are about.
+  [[nodiscard]] std::vector<ExtraRoot> roots() const { return trees_.usable(); }
   // Of which nothing was left out by the selection.
   [[nodiscard]] const std::vector<std::string>& complete() const { return complete_; }
 
@@ -232,41 +238,64 @@ class Planner {
     }
   };
 
+  // A directory outside that was removed, or made anew, since the run is none of its roots.
+  [[nodiscard]] bool is_there(const Target& target, const Op& op) const {
+    const auto& roots = target.journal.extra_roots;
+    return op.root.empty() || std::any_of(roots.begin(), roots.end(), [&](const ExtraRoot& root) {
+             return root.path == op.root && trees_.has(root);
+           });
+  }
+
+  // The open directories of a root that is there.
+  Result<tree::Parents*> live_in(const std::string& root) {
+    auto fd = trees_.of(root);
+    if (!fd) return propagate(fd);
+    return &live_.try_emplace(root, *fd).first->second;
+  }
+
+  Result<std::optional<tree::Node>> look_live(const Op& op) {
+    auto live = live_in(op.root);
+    if (!live) return propagate(live);
+    return (*live)->look(op.path);
+  }
+
   Result<bool> wanted(const Target& target, const Op& op) const {
     if (!options_.selective()) return true;
-    if (options_.build && tree::is_at_or_below(op.path, "_build")) return true;
-    if (options_.config && is_configuration(op.path)) return true;
+    const std::string full = full_path(op);
+    if (options_.build && tree::is_at_or_below(full, target.journal.build)) return true;
+    if (options_.config && is_configuration(full)) return true;
     for (const std::string& path : options_.paths) {
-      if (tree::is_at_or_below(op.path, path)) return true;
-      const bool inside = tree::is_at_or_below(path, op.path) && !op.attributes;
+      if (tree::is_at_or_below(full, path)) return true;
+      const bool inside = tree::is_at_or_below(path, full) && !op.attributes;
       if (inside)
-        return fail("roll back " + path + ": run " + target.id + " replaced all of " + op.path +
+        return fail("roll back " + path + ": run " + target.id + " replaced all of " + full +
                         ", which can only be rolled back as a whole",
                     EINVAL);
     }
     return false;
   }
 
-  // The planned operation at the path itself, of a run that is newer.
-  Op* planned_at(const std::string& path) { return at(objects_, path); }
+  // The planned operation at the full path itself, of a run that is newer.
+  Op* planned_at(const std::string& full) { return at(objects_, full); }
   // The one that moves a directory above the path; the innermost.
-  const Op* planned_above(const std::string& path) {
-    for (std::string above = tree::split(path).parent; !above.empty();
+  const Op* planned_above(const Op& op) {
+    for (std::string above = tree::split(op.path).parent; !above.empty();
          above = tree::split(above).parent) {
-      if (const Op* op = planned_at(above)) return op;
+      if (const Op* planned = planned_at(full_path(op.root, above))) return planned;
     }
     return nullptr;
   }
 
   Result<void> attributes(const Op& op) {
     const auto& [before, after] = *op.attributes;
-    if (planned_above(op.path) != nullptr || planned_at(op.path) != nullptr) return {};
-    if (Op* newer = at(attributes_, op.path)) {
+    const std::string full = full_path(op);
+    if (planned_above(op) != nullptr || planned_at(full) != nullptr) return {};
+    if (Op* newer = at(attributes_, full)) {
       if (newer->attributes->second.mode != after.mode && !options_.force) return skip(op);
       newer->attributes->second = before;
       return {};
     }
-    auto node = live_.look(op.path);
+    auto node = look_live(op);
     if (!node) return propagate(node);
     if (*node && (*node)->is_dir() && (*node)->permissions() == before.mode && !before.mtime)
       return {};
@@ -274,6 +303,7 @@ class Planner {
     if (!expected && (!options_.force || !*node || !(*node)->is_dir())) return skip(op);
     Op undo;
     undo.path = op.path;
+    undo.root = op.root;
     undo.attributes.emplace(Attributes{(*node)->permissions(), (*node)->mtime}, before);
     if (!before.mtime) undo.attributes->first.mtime.reset();
     current_.push_back(std::move(undo));
@@ -282,11 +312,12 @@ class Planner {
 
   Result<void> object(const Step& step) {
     const Op& op = step.op;
-    if (skipped_.contains(op.path)) return {};
-    if (Op* newer = planned_at(op.path)) return older_version(step, *newer);
+    const std::string full = full_path(op);
+    if (skipped_.contains(full)) return {};
+    if (Op* newer = planned_at(full)) return older_version(step, *newer);
     // Where a newer run moved the directory, it is looked for in there.
-    const Op* above = planned_above(op.path);
-    auto present = above == nullptr ? live_.look(op.path) : moved_along(*above, op.path);
+    const Op* above = planned_above(op);
+    auto present = above == nullptr ? look_live(op) : moved_along(*above, op.path);
     if (!present) return propagate(present);
     if (same_object(op.before, *present)) return {};  // undone already
     bool edited = !same_object(op.after, *present);
@@ -295,7 +326,9 @@ class Planner {
         const Op* newer = planned_at(path);
         return newer != nullptr && same_object(newer->before, node);
       };
-      auto changed = history_.edited(step.target, op.path, **present, goes);
+      auto root = trees_.of(op.root);
+      if (!root) return propagate(root);
+      auto changed = history_.edited(step.target, op, *root, **present, goes);
       if (!changed) return propagate(changed);
       edited = *changed;
     }
@@ -307,9 +340,11 @@ class Planner {
     if (*present) undo.before.emplace(**present);
     undo.after = *stored;
     undo.area = step.area();
-    undo.touch = options_.selective() && !tree::is_at_or_below(op.path, "_build") &&
-                 !tree::is_at_or_below(op.path, "deps");
-    forget_below(op.path);
+    undo.root = op.root;
+    undo.touch = options_.selective() && op.root.empty() &&
+                 !tree::is_at_or_below(op.path, step.target.journal.build) &&
+                 !tree::is_at_or_below(op.path, "_build") && !tree::is_at_or_below(op.path, "deps");
+    forget_below(full);
     current_.push_back(std::move(undo));
     return {};
   }
@@ -319,8 +354,9 @@ class Planner {
     auto stored = runs_.look(tree::join(step.area(), step.op.path));
     if (!stored) return propagate(stored);
     if (!same_object(step.op.before, *stored)) {
-      return fail("roll back " + step.op.path + ": the store does not hold its version from before",
-                  EBADMSG);
+      return fail(
+          "roll back " + full_path(step.op) + ": the store does not hold its version from before",
+          EBADMSG);
     }
     return std::optional<Identity>(**stored);
   }
@@ -333,7 +369,7 @@ class Planner {
     newer.after = *stored;
     newer.area = step.area();
     // It came and went within the runs.
-    if (!newer.before && !newer.after) forget(objects_, objects_.find(step.op.path));
+    if (!newer.before && !newer.after) forget(objects_, objects_.find(full_path(step.op)));
     return {};
   }
 
@@ -353,13 +389,14 @@ class Planner {
   }
 
   Result<void> skip(const Op& op) {
-    skipped_.insert(op.path);
+    skipped_.insert(full_path(op));
     return {};
   }
 
   const RollbackOptions& options_;
   History history_;
-  tree::Parents live_;
+  LiveTrees trees_;
+  std::map<std::string, tree::Parents> live_;  // by root
   tree::Parents runs_;
   // Of the runs before, which are newer: in the order of their carrying out, and by path.
   using Ops = std::list<Op>;
@@ -408,11 +445,14 @@ Result<std::vector<std::pair<std::string, RunState>>> outcomes_of(
 }
 
 // Contents that somebody else wrote may still be in memory only.
-Result<void> sync_displaced(const Store& store, const std::vector<Op>& ops) {
-  tree::Parents parents(store.project_fd());
-  for (const Op& op : ops) {
+Result<void> sync_displaced(const Store& store, const Journal& journal) {
+  const LiveTrees trees(store.project_fd(), store.project_fd(), journal.extra_roots);
+  std::map<std::string, tree::Parents> parents;
+  for (const Op& op : journal.ops) {
     if (!op.before || !S_ISREG(op.before->mode)) continue;
-    auto dir = parents.of(op.path);
+    auto root = trees.of(op.root);
+    if (!root) return propagate(root);
+    auto dir = parents.try_emplace(op.root, *root).first->second.of(op.path);
     if (!dir) return propagate(dir);
     auto file = tree::open_file(*dir, tree::split(op.path).name);
     if (!file && file.error().code == EACCES) continue;
@@ -425,7 +465,7 @@ Result<void> sync_displaced(const Store& store, const std::vector<Op>& ops) {
 Result<void> undo(const Store& store, const std::vector<Target>& targets,
                   const std::string& undo_id, Journal& journal, bool force) {
   if (force) {
-    if (auto synced = sync_displaced(store, journal.ops); !synced) return synced;
+    if (auto synced = sync_displaced(store, journal); !synced) return synced;
   }
   auto run = make_run(store, undo_id);
   if (!run) return propagate(run);
@@ -500,6 +540,8 @@ Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
   report.skipped = planner.take_skipped();
   Journal journal;
   journal.ops = planner.take_ops();
+  journal.extra_roots = planner.roots();
+  journal.build = targets->front().journal.build;
   if (!options.dry_run && !journal.ops.empty()) {
     auto outcomes = outcomes_of(store, *targets, planner.complete());
     if (!outcomes) return propagate(outcomes);

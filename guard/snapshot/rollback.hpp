@@ -19,10 +19,10 @@ struct RollbackOptions {
   bool dry_run = false;
   bool force =
       false;  // also undo paths that somebody changed since; what they had is captured first
-  // Only these: project-relative paths and what is below them, the build, the configuration. None
-  // of them: everything.
+  // Only these: project-relative paths, or absolute ones outside of the project, and what is below
+  // them, the build, the configuration. None of them: everything.
   std::vector<std::string> paths;
-  bool build = false;   // _build
+  bool build = false;   // _build, or where the run had it (Journal::build)
   bool config = false;  // mix.exs, config/ and .formatter.exs, of an umbrella's apps too
   // Instead of one run: the newest so many, those that began then or later (microseconds since
   // 1970), or all that are committed and not undone. They are undone as one.
@@ -40,7 +40,8 @@ struct RollbackReport {
                         // a dry run
   ChangeSet
       undone;  // what changed in the project, as seen from now (a created file undone is kDeleted)
-  std::vector<std::string> skipped;  // edited since, left alone
+  // Edited since, or in a directory outside of the project that is not there any more: left alone.
+  std::vector<std::string> skipped;
 };
 
 // Adds what became of the operations, in the order of paths.

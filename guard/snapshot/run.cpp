@@ -67,6 +67,20 @@ Result<void> write_outcomes(const Run& run, const Journal& journal) {
   return {};
 }
 
+// Drops what nothing needs of the area where the other sides of a root's operations are, and of the
+// overlay's work directory beside it.
+Result<void> tidy_area(const Run& run, const std::string& area, const std::string& root,
+                       const std::vector<Op>& ops, int trash) {
+  // A rollback's area belongs to the run that it undoes.
+  if (!area.starts_with(run.id + "/")) return {};
+  auto dir = tree::open_dir(run.store.get(), "runs/" + area);
+  if (!dir) return propagate(dir);
+  if (auto pruned = prune(dir->get(), root, ops, trash); !pruned) return pruned;
+  auto home = tree::open_dir(run.store.get(), "runs/" + tree::split(area).parent);
+  if (!home) return propagate(home);
+  return tree::move_to_trash(home->get(), "work", trash);
+}
+
 Result<UniqueFd> open_run_dir(const Store& store, const std::string& run_id) {
   if (!is_run_id(run_id)) return fail("open run " + run_id + ": no such run", ENOENT);
   auto dir = tree::open_dir(store.fd(), "runs/" + run_id);
@@ -156,7 +170,8 @@ Result<void> write_intent(Run& run, Journal& journal) {
 Result<void> carry_out(Run& run, Journal& journal, bool recovering) {
   auto runs = store_dir(run, "runs");
   if (!runs) return propagate(runs);
-  const Field field{run.project.get(), runs->get(), run.dir.get()};
+  const LiveTrees live(run.project.get(), runs->get(), journal.extra_roots);
+  const Field field{live, runs->get(), run.dir.get()};
   if (auto applied = apply(field, journal, recovering); !applied) return applied;
   if (auto synced = sync_applied(field, journal); !synced) return synced;
   if (auto written = write_outcomes(run, journal); !written) return written;
@@ -177,13 +192,12 @@ Result<void> close_journal(Run& run, Journal& journal) {
 Result<void> tidy(Run& run, const Journal& journal) {
   auto bin = store_dir(run, "trash");
   if (!bin) return propagate(bin);
-  // A rollback's area belongs to the run that it undoes.
-  if (journal.area.starts_with(run.id + "/")) {
-    auto area = tree::open_dir(run.store.get(), "runs/" + journal.area);
-    if (!area) return propagate(area);
-    if (auto pruned = prune(area->get(), journal.ops, bin->get()); !pruned) return pruned;
+  if (auto tidied = tidy_area(run, journal.area, "", journal.ops, bin->get()); !tidied)
+    return tidied;
+  for (const ExtraRoot& root : journal.extra_roots) {
+    auto tidied = tidy_area(run, root.area, root.path, journal.ops, bin->get());
+    if (!tidied) return tidied;
   }
-  if (auto gone = tree::move_to_trash(run.dir.get(), "work", bin->get()); !gone) return gone;
   return mark_ended(run.store.get(), run.id);
 }
 

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <map>
 #include <utility>
 
 #include "guard/snapshot/apply.hpp"
@@ -57,57 +59,60 @@ Result<void> put_whiteout(int upper, const std::string& path) {
   return {};
 }
 
+Result<void> require_near_project(const Run& run, const std::string& project_root) {
+  auto ours = tree::look_at(run.dir.get(), run.path);
+  if (!ours) return propagate(ours);
+  auto theirs = tree::look_at(run.project.get(), project_root);
+  if (!theirs) return propagate(theirs);
+  if (ours->device == theirs->device) return {};
+  return fail("begin run " + run.id + ": " + run.path +
+                  " is not on the project's file system, so nothing could be committed",
+              EXDEV);
+}
+
 }  // namespace
 
+Transaction::Transaction(Run run)
+    : run_(std::move(run)), live_(run_.project.get(), run_.dir.get()) {}
+
 Result<Transaction> Transaction::begin(const Store& store, const std::string& run_id,
-                                       const std::vector<std::string>& hidden) {
+                                       const std::vector<std::string>& hidden,
+                                       const std::vector<OutsideRoot>& outside,
+                                       const std::string& build) {
   auto run = make_run(store, run_id);
   if (!run) return propagate(run);
-  Transaction transaction;
-  transaction.run_ = std::move(*run);
-  transaction.upper_ = transaction.run_.path + "/upper";
-  transaction.work_ = transaction.run_.path + "/work";
-  transaction.project_root_ = store.project_root();
-  transaction.journal_.area = run_id + "/upper";
+  Transaction transaction(std::move(*run));
+  transaction.journal_.build = build;
   transaction.journal_.hidden = hidden;
   if (store.inside_project()) transaction.journal_.hidden.emplace_back(kStoreName);
-  if (auto seeded = transaction.seed(); !seeded) {
+  if (auto prepared = transaction.prepare(store, outside); !prepared) {
     // The first failure is the one to report; what is left of the run recover() removes.
     (void)transaction.discard();
-    return propagate(seeded);
+    return propagate(prepared);
   }
   return transaction;
 }
 
-Result<void> Transaction::seed() {
-  auto ours = tree::look_at(run_.dir.get(), run_.path);
-  if (!ours) return propagate(ours);
-  auto theirs = tree::look_at(run_.project.get(), project_root_);
-  if (!theirs) return propagate(theirs);
-  if (ours->device != theirs->device)
-    return fail("begin run " + run_.id + ": " + run_.path +
-                    " is not on the project's file system, so nothing could be committed",
-                EXDEV);
-  for (const char* name : {"upper", "work"}) {
-    if (::mkdirat(run_.dir.get(), name, 0700) < 0) return fail_errno("make", name);
+Result<void> Transaction::prepare(const Store& store, const std::vector<OutsideRoot>& outside) {
+  journal_.area = run_.id + "/upper";
+  if (auto near = require_near_project(run_, store.project_root()); !near) return near;
+  if (auto added = add_tree("", "", store.project_root()); !added) return added;
+  trees_.back().hidden = journal_.hidden;
+  for (const OutsideRoot& root : outside) {
+    const std::string home = "roots/" + std::to_string(trees_.size());
+    auto found = find_root(root.path, run_.dir.get());
+    if (!found) return propagate(found);
+    found->area = run_.id + "/" + home + "/upper";
+    live_.add(*found);
+    if (auto added = add_tree(home, root.path, root.path); !added) return added;
+    trees_.back().area = found->area;
+    journal_.extra_roots.push_back(std::move(*found));
+    trees_.back().patterns = root.patterns;
+    trees_.back().hidden = root.hidden;
+    trees_.back().checkouts = root.checkouts;
   }
-  auto upper = tree::open_dir(run_.dir.get(), "upper");
-  if (!upper) return propagate(upper);
-  upper_fd_ = std::move(*upper);
-  std::vector<std::string> looks = {""};
-  for (const std::string& path : journal_.hidden) {
-    auto parents = make_parents_alike(upper_fd_.get(), run_.project.get(), path);
-    if (!parents) return propagate(parents);
-    if (!*parents) continue;
-    if (auto put = put_whiteout(upper_fd_.get(), path); !put) return put;
-    for (std::string at = tree::split(path).parent; !at.empty(); at = tree::split(at).parent)
-      looks.push_back(at);
-  }
-  // Deepest first, and only now: making an entry moves the time of its directory.
-  std::sort(looks.begin(), looks.end(), std::greater<>());
-  for (const std::string& path : looks) {
-    auto copied = copy_directory_looks(upper_fd_.get(), run_.project.get(), path);
-    if (!copied) return copied;
+  for (const Tree& tree : trees_) {
+    if (auto seeded = seed(tree); !seeded) return seeded;
   }
   auto since = tree::moment(run_.dir.get());
   if (!since) return propagate(since);
@@ -115,17 +120,95 @@ Result<void> Transaction::seed() {
   return save_journal(run_.dir.get(), journal_, false);
 }
 
+// Makes the overlay's directories in `home`, below the run's.
+Result<void> Transaction::add_tree(const std::string& home, const std::string& name,
+                                   const std::string& root) {
+  auto dir = tree::make_dirs(run_.dir.get(), home);
+  if (!dir) return propagate(dir);
+  for (const char* part : {"upper", "work"}) {
+    if (::mkdirat(dir->get(), part, 0700) < 0) return fail_errno("make", part);
+  }
+  auto upper = tree::open_dir(dir->get(), "upper");
+  if (!upper) return propagate(upper);
+  const std::string path = home.empty() ? run_.path : run_.path + "/" + home;
+  Tree tree;
+  tree.name = name;
+  tree.overlay = {root, path + "/upper", path + "/work"};
+  tree.upper = std::move(*upper);
+  trees_.push_back(std::move(tree));
+  return {};
+}
+
+Result<void> Transaction::seed(const Tree& tree) {
+  auto live = live_.of(tree.name);
+  if (!live) return propagate(live);
+  std::vector<std::string> looks = {""};
+  for (const std::string& path : tree.hidden) {
+    auto parents = make_parents_alike(tree.upper.get(), *live, path);
+    if (!parents) return propagate(parents);
+    if (!*parents) continue;
+    if (auto put = put_whiteout(tree.upper.get(), path); !put) return put;
+    for (std::string at = tree::split(path).parent; !at.empty(); at = tree::split(at).parent)
+      looks.push_back(at);
+  }
+  // Deepest first, and only now: making an entry moves the time of its directory.
+  std::sort(looks.begin(), looks.end(), std::greater<>());
+  for (const std::string& path : looks) {
+    auto copied = copy_directory_looks(tree.upper.get(), *live, path);
+    if (!copied) return copied;
+  }
+  return {};
+}
+
+std::vector<Transaction::Overlay> Transaction::overlays_outside() const {
+  std::vector<Overlay> overlays;
+  for (auto tree = trees_.begin() + 1; tree != trees_.end(); ++tree)
+    overlays.push_back(tree->overlay);
+  return overlays;
+}
+
+// Paths of the project are relative; those of the others begin with one root and no other.
+Transaction::Spot Transaction::spot_of(const std::string& full) const {
+  for (const Tree& tree : trees_) {
+    if (tree.name.empty() || full == tree.name || !tree::is_at_or_below(full, tree.name)) continue;
+    return {&tree, full.substr(tree.name.size() + 1)};
+  }
+  return {&trees_.front(), full};
+}
+
+Result<ChangeSet> Transaction::changes_in(const Tree& tree, const WritePolicy& policy) const {
+  auto live = live_.of(tree.name);
+  if (!live) return propagate(live);
+  OverlayView view{tree.upper.get(), *live, tree.overlay.root, journal_.since, tree.hidden, {}};
+  for (const Tree& other : trees_) {
+    if (other.name != tree.name) view.linkable.push_back(other.overlay.root);
+  }
+  view.linkable.insert(view.linkable.end(), policy.linkable.begin(), policy.linkable.end());
+  auto set = classify(view, tree.name.empty() ? policy
+                                              : WritePolicy{policy.task, tree.patterns,
+                                                            policy.linkable, tree.checkouts});
+  if (!set) return set;
+  for (Change& change : set->changes) change.path = full_path(tree.name, change.path);
+  return set;
+}
+
 Result<ChangeSet> Transaction::changes(const WritePolicy& policy) const {
-  const OverlayView view{upper_fd_.get(), run_.project.get(), project_root_, journal_.since,
-                         journal_.hidden};
-  return classify(view, policy);
+  ChangeSet all;
+  for (const Tree& tree : trees_) {
+    auto set = changes_in(tree, policy);
+    if (!set) return set;
+    std::move(set->changes.begin(), set->changes.end(), std::back_inserter(all.changes));
+  }
+  return all;
 }
 
 Result<void> Transaction::commit(const ChangeSet& set) {
   if (set.changes.empty()) return discard();
   if (auto planned = plan(set); !planned) return planned;
   if (auto aside = set_rest_aside(set); !aside) return aside;
-  if (auto removed = remove_seeds(); !removed) return removed;
+  for (const Tree& tree : trees_) {
+    if (auto removed = remove_seeds(tree); !removed) return removed;
+  }
   if (journal_.ops.empty()) return close_journal(run_, journal_);
   if (auto cleaned = clean(); !cleaned) return cleaned;
   if (auto written = write_intent(run_, journal_); !written) return written;
@@ -144,25 +227,29 @@ Result<void> Transaction::commit(const ChangeSet& set) {
 Result<void> Transaction::plan(const ChangeSet& set) {
   journal_.ops.clear();
   std::string covered;
-  tree::Parents upper(upper_fd_.get());
-  tree::Parents project(run_.project.get());
+  std::map<const Tree*, Sides> sides;
   for (const Change& change : set.changes) {
     if (change.disposition != Disposition::kCommit) continue;
     if (!covered.empty() && tree::is_at_or_below(change.path, covered)) continue;
-    if (auto planned = plan_change(change, upper, project); !planned) return planned;
+    const Spot spot = spot_of(change.path);
+    auto live = live_.of(spot.tree->name);
+    if (!live) return propagate(live);
+    Sides& both = sides.try_emplace(spot.tree, spot.tree->upper.get(), *live).first->second;
+    if (auto planned = plan_change(change, spot, both); !planned) return planned;
     if (change.kind != ChangeKind::kMode) covered = change.path;
   }
   return {};
 }
 
-Result<void> Transaction::plan_change(const Change& change, tree::Parents& upper,
-                                      tree::Parents& project) {
-  auto ours = upper.look(change.path);
+Result<void> Transaction::plan_change(const Change& change, const Spot& spot, Sides& sides) {
+  auto ours = sides.upper.look(spot.path);
   if (!ours) return propagate(ours);
-  auto theirs = project.look(change.path);
+  auto theirs = sides.live.look(spot.path);
   if (!theirs) return propagate(theirs);
   Op op;
-  op.path = change.path;
+  op.path = spot.path;
+  op.root = spot.tree->name;
+  op.area = spot.tree->area;
   if (change.kind == ChangeKind::kMode) {
     if (*ours && *theirs)
       op.attributes.emplace(Attributes{(*theirs)->permissions(), {}},
@@ -195,16 +282,17 @@ Result<void> Transaction::set_rest_aside(const ChangeSet& set) {
   std::for_each(late_conflicts_.begin(), late_conflicts_.end(), add);
   std::sort(paths.begin(), paths.end(), tree::path_less);
   // What lies below one of them has moved along and is not found any more.
-  for (const std::string& path : paths) {
-    auto aside = set_aside(upper_fd_.get(), run_.dir.get(), path);
+  for (const std::string& full : paths) {
+    const auto [tree, path] = spot_of(full);
+    auto aside = set_aside(tree->upper.get(), run_.dir.get(), tree->name, path);
     if (!aside) return aside;
   }
   return {};
 }
 
-Result<void> Transaction::remove_seeds() {
-  tree::Parents parents(upper_fd_.get());
-  for (const std::string& path : journal_.hidden) {
+Result<void> Transaction::remove_seeds(const Tree& tree) {
+  tree::Parents parents(tree.upper.get());
+  for (const std::string& path : tree.hidden) {
     auto node = parents.look(path);
     if (!node) return propagate(node);
     if (!*node || !(*node)->whiteout) continue;
@@ -220,7 +308,20 @@ Result<void> Transaction::remove_seeds() {
 // exchange of a file whose data is not on disk leaves it empty after a power cut.
 Result<void> Transaction::clean() {
   Durability durability;
-  tree::Parents parents(upper_fd_.get());
+  for (const Tree& tree : trees_) {
+    if (auto cleaned = clean_objects_of(tree, durability); !cleaned) return cleaned;
+    auto synced = sync_area(tree.upper.get(), tree.name, journal_.ops, durability);
+    if (!synced) return synced;
+  }
+  // All of them are on one file system.
+  auto finished = durability.finish(run_.dir.get());
+  if (!finished) return propagate(finished);
+  run_.findable = *finished;
+  return {};
+}
+
+Result<void> Transaction::clean_objects_of(const Tree& tree, Durability& durability) {
+  tree::Parents parents(tree.upper.get());
   const auto clean_one = [&](const std::string& path,
                              const tree::Node& node) -> Result<tree::Walk> {
     auto dir = parents.of(path);
@@ -230,13 +331,9 @@ Result<void> Transaction::clean() {
     return tree::Walk::kOn;
   };
   for (const Op& op : journal_.ops) {
-    if (!op.after) continue;
-    if (auto walked = tree::walk(upper_fd_.get(), op.path, clean_one); !walked) return walked;
+    if (op.root != tree.name || !op.after) continue;
+    if (auto walked = tree::walk(tree.upper.get(), op.path, clean_one); !walked) return walked;
   }
-  if (auto synced = sync_area(upper_fd_.get(), journal_.ops, durability); !synced) return synced;
-  auto finished = durability.finish(upper_fd_.get());
-  if (!finished) return propagate(finished);
-  run_.findable = *finished;
   return {};
 }
 

@@ -44,13 +44,15 @@ constexpr std::array kNeverCommitted = {
     NeverCommitted{"**/.zshenv", "a shell runs it when it starts"},
 };
 
-// A fetched dependency brings its whole checkout, which Mix compiles and runs anyway; a git
-// dependency without its .git/config is broken for Mix.
-constexpr std::string_view kDependencies = "deps/**";
-
 bool names_literally(const WritePolicy& policy, std::string_view path) {
   return std::find(policy.patterns.begin(), policy.patterns.end(), path) != policy.patterns.end() &&
          path.find_first_of("*?") == std::string_view::npos;
+}
+
+// A fetched dependency brings its whole checkout, which Mix compiles and runs anyway; a git
+// dependency without its .git/config is broken for Mix.
+bool is_checkout(const WritePolicy& policy, std::string_view path) {
+  return !policy.checkouts.empty() && policy::glob_matches(policy.checkouts, path);
 }
 
 bool allows(const WritePolicy& policy, std::string_view path) {
@@ -76,8 +78,7 @@ bool climbs_out(std::ptrdiff_t depth, std::string_view target) {
 }  // namespace
 
 std::optional<std::string> never_committed(const WritePolicy& policy, std::string_view path) {
-  if (names_literally(policy, path) || policy::glob_matches(kDependencies, path))
-    return std::nullopt;
+  if (names_literally(policy, path) || is_checkout(policy, path)) return std::nullopt;
   for (const NeverCommitted& never : kNeverCommitted) {
     if (policy::glob_matches(never.pattern, path))
       return "never committed: " + std::string(never.why);
@@ -93,9 +94,12 @@ std::optional<std::string> path_refusal(const WritePolicy& policy, std::string_v
 }
 
 std::optional<std::string> object_refusal(const std::string& project_root, std::string_view path,
-                                          mode_t mode, const std::string& target) {
+                                          mode_t mode, const std::string& target,
+                                          const std::vector<std::string>& linkable) {
   if (S_ISLNK(mode)) {
-    if (leads_outside(project_root, path, target)) return "a symlink that leads out of the project";
+    if (leads_outside(project_root, path, target) &&
+        !leads_into(linkable, project_root, path, target))
+      return "a symlink that leads out of the project";
     return std::nullopt;
   }
   if (S_ISDIR(mode)) return std::nullopt;
@@ -112,6 +116,25 @@ bool leads_outside(const std::string& project_root, std::string_view path,
   if (!target.starts_with(project_root)) return true;
   const std::string_view rest = target.substr(project_root.size());
   return (!rest.empty() && !rest.starts_with('/')) || climbs_out(0, rest);
+}
+
+bool leads_into(const std::vector<std::string>& directories, const std::string& project_root,
+                std::string_view path, std::string_view target) {
+  std::string from = project_root;
+  if (const std::size_t slash = path.rfind('/'); slash != std::string_view::npos)
+    from.append("/").append(path.substr(0, slash));
+  if (target.starts_with('/')) from.clear();
+  std::string_view rest = target;
+  while (rest.starts_with("../")) {
+    from.erase(std::min(from.rfind('/'), from.size()));
+    rest.remove_prefix(3);
+  }
+  // Climbing after a name could lead elsewhere, as in climbs_out().
+  if (climbs_out(0, rest)) return false;
+  const std::string end = from + (rest.starts_with('/') ? "" : "/") + std::string(rest);
+  return std::any_of(directories.begin(), directories.end(), [&](const std::string& directory) {
+    return end == directory || end.starts_with(directory + "/");
+  });
 }
 
 }  // namespace mixguard::guard

@@ -18,6 +18,11 @@ namespace mixguard::guard {
 struct WritePolicy {
   std::string task;                   // for messages
   std::vector<std::string> patterns;  // project-relative globs (policy::glob_matches)
+  // Absolute real paths of directories outside that the command sees, so that a symlink may lead
+  // there: a path dependency's priv, to which Mix makes one in _build.
+  std::vector<std::string> linkable = {};
+  // Glob of the directories that hold fetched dependencies, where what a checkout brings may stay.
+  std::string checkouts = "deps/**";
 };
 
 // The reason why `path` is never committed whatever the patterns say; nothing when that is up to
@@ -34,11 +39,18 @@ struct WritePolicy {
 // user or group id on a file, a symlink that leads out of the project. `target` is a symlink's.
 [[nodiscard]] std::optional<std::string> object_refusal(const std::string& project_root,
                                                         std::string_view path, mode_t mode,
-                                                        const std::string& target);
+                                                        const std::string& target,
+                                                        const std::vector<std::string>& linkable);
 
 // True when the symlink at `path` may lead out of the project. Read as text: a target that climbs
 // (`..`) only before it names anything stays inside as long as every symlink on its way does.
 [[nodiscard]] bool leads_outside(const std::string& project_root, std::string_view path,
                                  std::string_view target);
+
+// True when the symlink leads, read in the same way, into one of `directories` (absolute real
+// paths).
+[[nodiscard]] bool leads_into(const std::vector<std::string>& directories,
+                              const std::string& project_root, std::string_view path,
+                              std::string_view target);
 
 }  // namespace mixguard::guard

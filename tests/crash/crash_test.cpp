@@ -38,9 +38,10 @@ using testing::start_counting;
 using testing::Times;
 using testing::TreeState;
 using testing::use_memory;
+using testing::World;
 
 TreeState finished_state(const Scenario& scenario) {
-  Project project;
+  World project;
   scenario.prepare(project);
   REQUIRE(changes_of([&] { return scenario.act(project); }) > 10);
   REQUIRE(recover(project.store()));
@@ -55,7 +56,7 @@ void sweep(const Scenario& scenario, int nested) {
   for (int step = 1; killed; ++step) {
     bool killed_again = step % nested == 0;
     for (int again = 1; killed_again || again == 1; ++again) {
-      Project project;
+      World project;
       scenario.prepare(project);
       const TreeState before = project.state(scenario.times);
       REQUIRE(before != after);
@@ -76,7 +77,7 @@ int sweep_three_deep(const Scenario& scenario) {
   bool killed = true;
   int seen = 0;
   for (int step = 1; killed; ++step, seen = step) {
-    Project project;
+    World project;
     scenario.prepare(project);
     const TreeState before = project.state(scenario.times);
     killed = killed_at(step, [&] { return scenario.act(project); });
@@ -96,11 +97,21 @@ TEST_CASE("a commit that is killed leaves the tree from before or from after") {
   sweep(testing::commits(), 8);
 }
 
+TEST_CASE("a commit in two places that is killed leaves both from before or both from after") {
+  use_memory();
+  sweep(testing::commits_in_two_places(), 8);
+}
+
+TEST_CASE("a rollback in two places that is killed leaves both from before or both from after") {
+  use_memory();
+  sweep(testing::rollback_in_two_places(), 8);
+}
+
 TEST_CASE("a transaction that is killed while it begins or is discarded leaves nothing") {
   use_memory();
   bool killed = true;
   for (int step = 1; killed; ++step) {
-    Project project;
+    World project;
     fill(project);
     const TreeState before = project.state();
     killed = killed_at(step, [&] {
@@ -197,7 +208,7 @@ TEST_CASE("a snapshot that is killed is there or not, and those before it are wh
   use_memory();
   bool killed = true;
   for (int step = 1; killed; ++step) {
-    Project project;
+    World project;
     capture_and_write(project);
     const TreeState before = project.state();
     killed = killed_at(step, [&] {
@@ -224,7 +235,7 @@ TEST_CASE("a restore that is killed always ends as it was before the command") {
   use_memory();
   bool killed = true;
   for (int step = 1; killed; ++step) {
-    Project project;
+    World project;
     fill(project);
     const TreeState before = project.state();
     killed = killed_at(step, [&] {

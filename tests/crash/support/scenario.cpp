@@ -43,6 +43,13 @@ void fill_upper(const std::string& upper) {
   settle_times(upper);
 }
 
+void fill_both(const World& world) {
+  fill(world);
+  world.outside.write("lib/x/a.beam", "old");
+  world.outside.write("gone/x", "bye");
+  settle_times(world.outside.root());
+}
+
 RollbackOptions all_runs() {
   RollbackOptions options;
   options.all = true;
@@ -79,6 +86,28 @@ bool commit(const Project& project, const std::function<void()>& before_commit) 
   auto transaction = Transaction::begin(project.store(), guard::new_run_id(), {});
   if (!transaction) return false;
   fill_upper(transaction->upper());
+  before_commit();
+  const auto set = transaction->changes(kPolicy);
+  return set && transaction->commit(*set);
+}
+
+TreeState World::state(Times times) const {
+  TreeState all = Project::state(times);
+  for (auto& [path, what] : outside.state(times)) all.emplace("outside/" + path, what);
+  return all;
+}
+
+bool commit_both(const World& world, const std::function<void()>& before_commit) {
+  auto transaction = Transaction::begin(world.store(), guard::new_run_id(), {},
+                                        {{world.outside.root(), {"lib/**", "gone/**"}, {}}});
+  if (!transaction) return false;
+  fill_upper(transaction->upper());
+  const std::string upper = transaction->overlays_outside().at(0).upper;
+  write_file(upper + "/lib/x/a.beam", "new");
+  write_file(upper + "/lib/y/b.beam", "made");
+  write_file(upper + "/refused", "refused");
+  whiteout(upper + "/gone");
+  settle_times(upper);
   before_commit();
   const auto set = transaction->changes(kPolicy);
   return set && transaction->commit(*set);
@@ -121,6 +150,18 @@ Scenario commits() {
   return {fill, [](const Project& project) { return commit(project, start_counting); }};
 }
 
+Scenario commits_in_two_places() {
+  return {fill_both, [](const World& world) { return commit_both(world, start_counting); }};
+}
+
+Scenario rollback_in_two_places() {
+  const auto committed_in_both = [](const World& world) {
+    fill_both(world);
+    REQUIRE(commit_both(world, [] {}));
+  };
+  return {committed_in_both, [](const World& world) { return roll_back(world); }};
+}
+
 Scenario rollback_of_one() {
   return {committed, [](const Project& project) { return roll_back(project); }};
 }
@@ -152,7 +193,7 @@ Scenario undoing_of_several() {
   return {rolled_back, undo_rollback};
 }
 
-void check_sound(const Project& project, const TreeState& before, const TreeState& after,
+void check_sound(const World& project, const TreeState& before, const TreeState& after,
                  Times times) {
   REQUIRE(guard::recover(project.store()));
   const TreeState state = project.state(times);

@@ -13,9 +13,15 @@
 
 namespace mixguard::testing {
 
+// A project, and a directory outside of it that some runs write as well.
+struct World : Project {
+  Project outside;
+  [[nodiscard]] TreeState state(Times times = Times::kCompared) const;
+};
+
 struct Scenario {
-  std::function<void(const Project&)> prepare;
-  std::function<bool(const Project&)> act;  // in the victim; calls start_counting()
+  std::function<void(const World&)> prepare;
+  std::function<bool(const World&)> act;  // in the victim; calls start_counting()
   Times times = Times::kCompared;
 };
 
@@ -36,7 +42,12 @@ bool roll_back(const Project& project, const guard::RollbackOptions& options = {
 bool undo_rollback(const Project& project);
 bool recover_all(const Project& project);
 
+// The same in the project and outside.
+bool commit_both(const World& world, const std::function<void()>& before_commit);
+
 Scenario commits();
+Scenario commits_in_two_places();
+Scenario rollback_in_two_places();
 Scenario rollback_of_one();
 Scenario rollback_of_paths();
 Scenario rollback_of_rollback();
@@ -45,7 +56,7 @@ Scenario undoing_of_several();
 
 // Recovers and checks that the project is one of the two, that recovering again does nothing and
 // that nothing is left over.
-void check_sound(const Project& project, const TreeState& before, const TreeState& after,
+void check_sound(const World& project, const TreeState& before, const TreeState& after,
                  Times times);
 
 // Most of this does not depend on the disk, and in memory it is ten times as fast.

@@ -58,9 +58,6 @@ bool takes_space(const __ptrace_syscall_info& info) {
     case SYS_unlink:
     case SYS_unlinkat:
     case SYS_ftruncate:
-    case SYS_fallocate:
-    case SYS_linkat:
-    case SYS_fsetxattr:
     case SYS_fchmod:
     case SYS_fchmodat:
     case SYS_chmod:

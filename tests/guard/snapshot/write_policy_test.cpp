@@ -67,7 +67,9 @@ TEST_CASE("a symlink must stay in the project whatever lies on its way") {
 }
 
 TEST_CASE("privileged and special objects cannot be kept") {
-  const auto refused = [](mode_t mode) { return object_refusal("/p", "x", mode, "").has_value(); };
+  const auto refused = [](mode_t mode) {
+    return object_refusal("/p", "x", mode, "", {}).has_value();
+  };
   CHECK_FALSE(refused(S_IFREG | 0755));
   CHECK_FALSE(refused(S_IFDIR | S_ISGID | 0755));
   CHECK(refused(S_IFREG | S_ISUID | 0755));
