@@ -57,8 +57,8 @@ class Objects {
 
   [[nodiscard]] const std::vector<std::string>& notes() const;
 
-  // Keeps the content unless it is there, and returns its id. Not durable before commit(). EFBIG:
-  // longer than kLongest. May be called by several threads.
+  // Keeps the content unless the index says that it is there, and returns its id. Not durable
+  // before commit(). EFBIG: longer than kLongest. May be called by several threads.
   Result<ObjectId> put(std::string_view content);
   // The content, checked. ENOENT: no such object; EBADMSG: it is damaged. May be called by several
   // threads.
