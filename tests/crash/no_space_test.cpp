@@ -22,21 +22,21 @@ using testing::check_sound;
 using testing::End;
 using testing::failing_from;
 using testing::killed_at;
-using testing::Project;
 using testing::Scenario;
 using testing::TreeState;
+using testing::World;
 
 constexpr int kErrors[] = {ENOSPC, EDQUOT, EIO};
 
 TreeState state_after(const Scenario& scenario) {
-  Project project;
+  World project;
   scenario.prepare(project);
   REQUIRE(changes_of([&] { return scenario.act(project); }) > 10);
   return project.state(scenario.times);
 }
 
 // Recovery without space first: it may not finish, and must not make it worse.
-void check_recovers(const Project& project, int error, const TreeState& before,
+void check_recovers(const World& project, int error, const TreeState& before,
                     const TreeState& after, testing::Times times) {
   failing_from(1, error, [&] { return testing::recover_all(project); });
   check_sound(project, before, after, times);
@@ -49,7 +49,7 @@ void sweep(const Scenario& scenario) {
   for (End end = End::kFailed; end != End::kUntouched; ++step) {
     const int error = kErrors[step % 3];
     INFO("step " << step << ", error " << error);
-    Project project;
+    World project;
     scenario.prepare(project);
     const TreeState before = project.state(scenario.times);
     end = failing_from(step, error, [&] { return scenario.act(project); });
@@ -79,14 +79,14 @@ TEST_CASE("a recovery that has no space at some step leaves one of two trees") {
   // Killed in the midst of its renames.
   int changes = 0;
   {
-    Project project;
+    World project;
     scenario.prepare(project);
     changes = changes_of([&] { return scenario.act(project); });
   }
   End end = End::kFailed;
   for (int step = 1; end != End::kUntouched; ++step) {
     INFO("step " << step);
-    Project project;
+    World project;
     scenario.prepare(project);
     const TreeState before = project.state();
     REQUIRE(killed_at(changes / 2, [&] { return scenario.act(project); }));

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "guard/snapshot/objects.hpp"
+#include "tests/crash/support/scenario.hpp"
 #include "tests/crash/support/victim.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
 

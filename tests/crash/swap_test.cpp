@@ -24,6 +24,7 @@ using testing::paused_at;
 using testing::Project;
 using testing::Scenario;
 using testing::TreeState;
+using testing::World;
 using testing::write_file;
 
 // A directory elsewhere that looks like the project's own.
@@ -58,7 +59,7 @@ TEST_CASE("a symlink swapped in for a directory leads no commit and no rollback 
   End end = End::kFailed;
   for (int step = 1; end != End::kUntouched; ++step) {
     INFO("swapped at step " << step);
-    Project project;
+    World project;
     const Elsewhere elsewhere;
     scenario.prepare(project);
     end =
@@ -79,7 +80,7 @@ TEST_CASE("a symlink swapped in after a kill does not lead the recovery elsewher
   bool killed = true;
   for (int step = 1; killed; ++step) {
     INFO("killed at step " << step);
-    Project project;
+    World project;
     const Elsewhere elsewhere;
     scenario.prepare(project);
     killed = killed_at(step, [&] { return scenario.act(project); });
@@ -91,7 +92,7 @@ TEST_CASE("a symlink swapped in after a kill does not lead the recovery elsewher
 
 TEST_CASE("control: a commit by paths follows the symlink") {
   testing::use_memory();
-  Project project;
+  World project;
   const Elsewhere elsewhere;
   project.write("lib/a.ex", "old");
   project.write("new.a.ex", "new");

@@ -88,7 +88,7 @@ ino_t inode(const std::string& path) {
   return info.st_ino;
 }
 
-constexpr off_t kSparse = off_t{1} << 30;
+constexpr off_t kSparse = off_t{32} << 20;
 
 void fill(const Project& project) {
   project.write("lib/a.ex", "defmodule A do\nend\n");
