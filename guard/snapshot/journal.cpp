@@ -14,7 +14,9 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kName = "journal";
-constexpr std::array<std::string_view, 3> kKinds = {"transaction", "rollback", "preimage"};
+constexpr std::array<std::string_view, 4> kKinds = {"transaction", "rollback", "preimage",
+                                                    "acceptance"};
+constexpr std::array<std::string_view, 4> kChanges = {"created", "modified", "deleted", "mode"};
 constexpr std::array<std::string_view, 5> kStates = {"begun", "captured", "intent", "done",
                                                      "rolled_back"};
 
@@ -52,9 +54,19 @@ json to_json(const Op& op) {
   return object;
 }
 
+json to_json(const Change& change) {
+  return {{"path", bytes_to_json(change.path)},
+          {"change", name_of(kChanges, change.kind)},
+          {"conflict", change.disposition == Disposition::kConflict},
+          {"directory", change.directory},
+          {"why", bytes_to_json(change.why)}};
+}
+
 json to_json(const Journal& journal) {
   json ops = json::array();
   for (const Op& op : journal.ops) ops.push_back(to_json(op));
+  json quarantined = json::array();
+  for (const Change& change : journal.quarantined) quarantined.push_back(to_json(change));
   json outcomes = json::array();
   for (const auto& [run, state] : journal.outcomes)
     outcomes.push_back(json::array({run, name_of(kStates, state)}));
@@ -71,6 +83,7 @@ json to_json(const Journal& journal) {
           {"hidden", to_json(journal.hidden)},
           {"roots", to_json(journal.roots)},
           {"ops", std::move(ops)},
+          {"quarantined", std::move(quarantined)},
           {"outcomes", std::move(outcomes)}};
 }
 
@@ -109,6 +122,11 @@ class Reader {
     }
     good_ = false;
     return Enum{};
+  }
+  bool flag(const json& value) {
+    if (value.is_boolean()) return value.get<bool>();
+    good_ = false;
+    return false;
   }
   void reject() { good_ = false; }
   [[nodiscard]] bool good() const { return good_; }
@@ -154,6 +172,17 @@ Op read_op(Reader& reader, const json& value) {
   return op;
 }
 
+Change read_change(Reader& reader, const json& value) {
+  Change change;
+  change.path = reader.bytes(reader.member(value, "path"));
+  change.kind = reader.named<ChangeKind>(kChanges, reader.member(value, "change"));
+  change.disposition = reader.flag(reader.member(value, "conflict")) ? Disposition::kConflict
+                                                                     : Disposition::kQuarantine;
+  change.directory = reader.flag(reader.member(value, "directory"));
+  change.why = reader.bytes(reader.member(value, "why"));
+  return change;
+}
+
 std::vector<std::string> read_paths(Reader& reader, const json& array) {
   std::vector<std::string> paths;
   for (const json& value : array) paths.push_back(reader.bytes(value));
@@ -176,6 +205,11 @@ std::optional<Journal> from_json(const json& document) {
   journal.hidden = read_paths(reader, member("hidden"));
   journal.roots = read_paths(reader, member("roots"));
   for (const json& value : member("ops")) journal.ops.push_back(read_op(reader, value));
+  // Journals of earlier versions have none.
+  if (document.is_object() && document.contains("quarantined")) {
+    for (const json& value : document["quarantined"])
+      journal.quarantined.push_back(read_change(reader, value));
+  }
   for (const json& value : member("outcomes")) {
     journal.outcomes.emplace_back(reader.bytes(reader.item(value, 0)),
                                   reader.named<RunState>(kStates, reader.item(value, 1)));

@@ -66,7 +66,8 @@ struct Op {
 // What carrying the operation out changes, as seen from the project.
 [[nodiscard]] Change change_of(const Op& op);
 
-enum class RunKind { kTransaction, kRollback, kPreimage };
+// An acceptance commits what lies in another run's quarantine, which is its area.
+enum class RunKind { kTransaction, kRollback, kPreimage, kAcceptance };
 enum class RunState { kBegun, kCaptured, kIntent, kDone, kRolledBack };
 
 struct Journal {
@@ -82,6 +83,9 @@ struct Journal {
   std::vector<std::string> hidden;  // whiteouts that were put into upper/, not by the command
   std::vector<std::string> roots;   // pre-images: what was captured
   std::vector<Op> ops;
+  // What was not committed and why, topmost paths only; it lies below quarantine/. What apply()
+  // withheld is told by the operations.
+  std::vector<Change> quarantined;
   std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done
 };
 

@@ -56,6 +56,7 @@ class Transaction {
   Result<void> plan(const ChangeSet& set);
   Result<void> plan_change(const Change& change, tree::Parents& upper, tree::Parents& project);
   Result<void> set_rest_aside(const ChangeSet& set);
+  void remember_reasons(std::vector<Change> held);
   Result<void> remove_seeds();
   Result<void> clean();
 
