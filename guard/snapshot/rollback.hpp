@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "guard/snapshot/apply.hpp"
 #include "guard/snapshot/change.hpp"
+#include "guard/snapshot/dependency.hpp"
 #include "guard/snapshot/store.hpp"
 
 namespace mixguard::guard {
@@ -18,9 +20,10 @@ struct RollbackOptions {
   bool dry_run = false;
   bool force =
       false;  // also undo paths that somebody changed since; what they had is captured first
-  // Only these: project-relative paths and what is below them, the build, the configuration. None
-  // of them: everything.
+  // Only these: project-relative paths and what is below them, dependencies (see dependency.hpp),
+  // the build, the configuration. None of them: everything.
   std::vector<std::string> paths;
+  std::vector<DependencyChoice> dependencies;
   bool build = false;   // _build
   bool config = false;  // mix.exs, config/ and .formatter.exs, of an umbrella's apps too
   // Instead of one run: the newest so many, those that began then or later (microseconds since
@@ -28,8 +31,11 @@ struct RollbackOptions {
   std::size_t back = 0;
   std::optional<std::int64_t> since;
   bool all = false;
+  OnStep on_step;  // how far it is; may be empty
   [[nodiscard]] bool several() const { return back > 0 || since || all; }
-  [[nodiscard]] bool selective() const { return !paths.empty() || build || config; }
+  [[nodiscard]] bool selective() const {
+    return !paths.empty() || !dependencies.empty() || build || config;
+  }
 };
 
 struct RollbackReport {
@@ -39,6 +45,8 @@ struct RollbackReport {
   ChangeSet
       undone;  // what changed in the project, as seen from now (a created file undone is kDeleted)
   std::vector<std::string> skipped;  // edited since, left alone
+  std::vector<DependencyLeft> left_alone;
+  [[nodiscard]] bool is_complete() const { return skipped.empty() && left_alone.empty(); }
 };
 
 // Undoes the run `run_id`, or with "last" the newest run that is committed and not rolled back yet,
