@@ -62,6 +62,23 @@ Result<HelperOutput> run_helper(const std::string& program,
   }
 }
 
+Result<HelperResult> run_and_capture(const std::string& program,
+                                     const std::vector<std::string>& arguments) {
+  try {
+    boost::asio::io_context context;
+    std::future<std::string> output;
+    bp::child child(bp::exe = program, bp::args = arguments,
+                    bp::std_in<bp::null, (bp::std_out & bp::std_err)> output, context);
+    context.run();
+    child.wait();
+    return HelperResult{child.exit_code(), output.get()};
+  } catch (const std::system_error& error) {
+    return fail(program + ": " + error.what(), error.code().value());
+  } catch (const std::exception& error) {
+    return fail(program + ": " + error.what());
+  }
+}
+
 Result<int> run_on_terminal(const std::string& program, const std::vector<std::string>& arguments) {
   try {
     bp::child child(bp::exe = program, bp::args = arguments, bp::std_out > stderr);

@@ -24,6 +24,16 @@ Result<HelperOutput> run_helper(const std::string& program,
                                 const std::vector<std::string>& arguments,
                                 std::chrono::milliseconds timeout);
 
+struct HelperResult {
+  int exit_code = 0;
+  std::string output;  // standard output and error together
+};
+
+// Runs `program` (a path) with our environment and without standard input, for as long as it takes,
+// and keeps what it says.
+Result<HelperResult> run_and_capture(const std::string& program,
+                                     const std::vector<std::string>& arguments);
+
 // Runs `program` (a path) for the person at the terminal, with our environment and for as long as
 // it takes. What it prints goes to standard error: standard output is for results. Returns its exit
 // code.

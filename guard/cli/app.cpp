@@ -32,6 +32,7 @@ constexpr std::array kVerbs{
     Verb{"trust", define_trust, false},     Verb{"untrust", define_untrust, false},
     Verb{"approve", define_approve, false}, Verb{"approvals", define_approvals, false},
     Verb{"learn", define_learn, false},     Verb{"rollback", define_rollback, false},
+    Verb{"accept", define_accept, false},   Verb{"verify", define_verify, false},
     Verb{"recover", define_recover, false}, Verb{"audit", define_audit, false},
     Verb{"doctor", define_doctor, false},   Verb{"snapshot", define_snapshot, false},
 };

@@ -14,8 +14,11 @@
 #include "guard/audit/log.hpp"
 #include "guard/cli/judged.hpp"
 #include "guard/cli/verb.hpp"
+#include "guard/cli/verify.hpp"
+#include "guard/dependencies.hpp"
 #include "guard/exit_code.hpp"
 #include "guard/output/console.hpp"
+#include "guard/output/progress.hpp"
 #include "guard/output/run_json.hpp"
 #include "guard/snapshot/restore.hpp"
 #include "guard/snapshot/snapshot.hpp"
@@ -29,6 +32,9 @@ using Json = nlohmann::ordered_json;
 struct RollbackArguments {
   std::string run = "last";
   std::string since;
+  std::vector<std::string> dependencies;
+  bool verify = false;
+  bool tests = false;  // with that
   RollbackOptions options;
 };
 
@@ -64,16 +70,32 @@ std::optional<std::int64_t> since_of(const std::string& text) {
   return moment_of(text);
 }
 
+Json left_json(const std::vector<DependencyLeft>& left) {
+  Json list = Json::array();
+  for (const DependencyLeft& one : left) list.push_back({{"name", one.name}, {"why", one.why}});
+  return list;
+}
+
 Json report_json(const RollbackReport& report) {
   return {{"run_id", report.run_ids.empty() ? Json(nullptr) : Json(report.run_ids.front())},
           {"run_ids", report.run_ids},
           {"snapshot_id", report.snapshot_id.empty() ? Json(nullptr) : Json(report.snapshot_id)},
           {"undo_id", report.undo_id.empty() ? Json(nullptr) : Json(report.undo_id)},
           {"paths", changes_json(report.undone)},
-          {"skipped", report.skipped}};
+          {"skipped", report.skipped},
+          {"dependencies_left_alone", left_json(report.left_alone)}};
 }
 
-void print(const RollbackReport& report, bool dry_run, Console& console) {
+// What one rollback came to.
+struct Undone {
+  RollbackReport report;
+  std::vector<VerifyStep> steps;  // empty for a dry run
+  [[nodiscard]] bool is_good() const { return report.is_complete() && has_passed(steps); }
+};
+
+void print(const Undone& undone, const RollbackArguments& arguments, Console& console) {
+  const RollbackReport& report = undone.report;
+  const bool dry_run = arguments.options.dry_run;
   console.document(describe_changes(report.undone, dry_run ? "would be put back" : "put back"));
   for (const std::string& path : report.skipped) {
     console.say("left alone: " + printable(path) +
@@ -81,38 +103,90 @@ void print(const RollbackReport& report, bool dry_run, Console& console) {
                      ? " was edited since (--force puts it back, after keeping what is there)"
                      : " (there is no copy of it, or it changed just now)"));
   }
+  for (const DependencyLeft& one : report.left_alone) {
+    console.say("left alone: the dependency " + one.name + ", because " + printable(one.why));
+  }
+  if (arguments.verify || !has_passed(undone.steps)) print_steps(undone.steps, console);
   if (dry_run || report.undo_id.empty()) return;
   std::string what = std::to_string(report.run_ids.size()) + " runs are undone";
   if (report.run_ids.size() == 1) what = "run " + report.run_ids.front() + " is undone";
   if (!report.snapshot_id.empty()) what = "put back from snapshot " + report.snapshot_id;
-  console.say(what + "; to undo that: mixguard rollback " + report.undo_id);
+  console.say(what + (has_passed(undone.steps) ? "" : ", but the project is not sound") +
+              "; to undo that: mixguard rollback " + report.undo_id);
 }
 
-Result<RollbackReport> put_back(const Store& store, const RollbackArguments& arguments) {
-  if (!is_snapshot(store, arguments.run)) return rollback(store, arguments.run, arguments.options);
+Result<RollbackReport> go_back(const Store& store, const RollbackArguments& arguments,
+                               const RollbackOptions& options) {
+  if (!is_snapshot(store, arguments.run)) return rollback(store, arguments.run, options);
   auto snapshot = load_snapshot(store, arguments.run);
   if (!snapshot) return propagate(snapshot);
   auto objects = Objects::open(store);
   if (!objects) return propagate(objects);
-  return restore(store, *objects, *snapshot, arguments.options);
+  return restore(store, *objects, *snapshot, options);
+}
+
+Result<RollbackReport> roll_back(const Store& store, RollbackArguments& arguments,
+                                 const Console& console) {
+  auto chosen = choose_dependencies(store.project_root(), arguments.dependencies);
+  if (!chosen) return propagate(chosen);
+  RollbackOptions options = arguments.options;
+  options.dependencies = std::move(*chosen);
+  if (!arguments.since.empty()) options.since = since_of(arguments.since);
+  std::optional<Progress> progress;
+  options.on_step = [&](std::size_t done, std::size_t total) {
+    if (!progress) progress.emplace(console, "put back", total);
+    progress->at(done);
+  };
+  return go_back(store, arguments, options);
+}
+
+Result<int> undo_runs(const Store& store, RollbackArguments& arguments, Console& console,
+                      std::optional<Undone>& undone) {
+  auto report = roll_back(store, arguments, console);
+  if (!report) return propagate(report);
+  undone.emplace();
+  undone->report = std::move(*report);
+  if (arguments.options.dry_run) return kExitOk;
+  const std::string& undo_id = undone->report.undo_id;
+  if (!undo_id.empty()) undone->steps.push_back(verify_restored(store, undo_id));
+  Result<AuditLog> log = AuditLog::open(store);
+  if (!log) return propagate(log);
+  const auto appended = log->append("rolled_back", report_json(undone->report));
+  if (!appended) return propagate(appended);
+  return kExitOk;
+}
+
+// Its guarded commands take the store's lock themselves.
+int verify_undone(const Invocation& invocation, Console& console,
+                  const RollbackArguments& arguments, Undone& undone) {
+  return with_store(invocation, console, [&](const Store& store) -> Result<int> {
+    const VerifyOptions options{invocation.common.policy, undone.report.undo_id, arguments.tests};
+    auto steps = verify_and_record(store, options, console);
+    if (!steps) return propagate(steps);
+    undone.steps = std::move(*steps);
+    return kExitOk;
+  });
 }
 
 int rollback_run(const Invocation& invocation, RollbackArguments& arguments, Console& console) {
-  if (!arguments.since.empty()) arguments.options.since = since_of(arguments.since);
-  const auto undo = [&](const Store& store, const auto&) -> Result<int> {
-    const Result<RollbackReport> report = put_back(store, arguments);
-    if (!report) return propagate(report);
-    if (!arguments.options.dry_run) {
-      Result<AuditLog> log = AuditLog::open(store);
-      if (!log) return propagate(log);
-      if (const auto appended = log->append("rolled_back", report_json(*report)); !appended)
-        return propagate(appended);
-    }
-    console.json() ? console.document(dump_pretty(report_json(*report)))
-                   : print(*report, arguments.options.dry_run, console);
-    return report->skipped.empty() ? kExitOk : kExitNotCommitted;
-  };
-  return with_held_store(invocation, console, undo);
+  std::optional<Undone> undone;
+  int code = with_held_store(invocation, console, [&](const Store& store, const auto&) {
+    return undo_runs(store, arguments, console, undone);
+  });
+  if (!undone) return code;
+  arguments.verify |= arguments.tests;
+  const bool made = !undone->report.undo_id.empty();
+  if (code == kExitOk && made && arguments.verify)
+    code = verify_undone(invocation, console, arguments, *undone);
+  if (console.json()) {
+    Json document = report_json(undone->report);
+    document["verification"] = steps_json(undone->steps);
+    console.document(dump_pretty(document));
+  } else {
+    print(*undone, arguments, console);
+  }
+  if (code == kExitOk && !undone->is_good()) return kExitNotCommitted;
+  return code;
 }
 
 }  // namespace
@@ -144,7 +218,15 @@ void define_rollback(CLI::App& app, Invocation& invocation) {
   for (auto* one : {back, since, all}) one->excludes(id);
   back->excludes(since)->excludes(all);
   since->excludes(all);
-  verb->add_flag("--build", options.build, "Only the build (_build); may be combined with --path");
+  verb->add_option("--dep", arguments->dependencies,
+                   "Only this dependency: its code, its line in mix.lock, its build; repeatable, "
+                   "may be combined")
+      ->type_name("NAME")
+      ->check([](const std::string& name) {
+        return is_dependency_name(name) ? std::string()
+                                        : "\"" + name + "\" is no name of a dependency";
+      });
+  verb->add_flag("--build", options.build, "Only the build (_build); may be combined");
   verb->add_flag("--config", options.config,
                  "Only the configuration (mix.exs, config, .formatter.exs); may be combined");
   verb->add_option("--path", arguments->options.paths,
@@ -155,6 +237,8 @@ void define_rollback(CLI::App& app, Invocation& invocation) {
   verb->add_flag("--force", arguments->options.force,
                  "Put edited files back too, after keeping what is there");
   verb->add_flag("--dry-run", arguments->options.dry_run, "Show what would be put back");
+  verb->add_flag("--verify", arguments->verify, "Then see whether the project is sound (verify)");
+  verb->add_flag("--tests", arguments->tests, "The same, with the tests");
 }
 
 }  // namespace mixguard::guard::cli

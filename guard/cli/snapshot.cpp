@@ -9,6 +9,7 @@
 
 #include "guard/audit/log.hpp"
 #include "guard/cli/judged.hpp"
+#include "guard/cli/quarantine.hpp"
 #include "guard/cli/verb.hpp"
 #include "guard/exit_code.hpp"
 #include "guard/output/console.hpp"
@@ -117,16 +118,17 @@ Listed listed_snapshot(const Store& store, const std::string& id) {
   Listed listed{id, {}, {}};
   if (const auto snapshot = load_snapshot(store, id)) {
     listed.json = snapshot_json(*snapshot);
-    listed.line = time_text(snapshot->time) + "  snapshot  " + facts(*snapshot) +
+    listed.line = time_text(snapshot->time) + "  snapshot    " + facts(*snapshot) +
                   (snapshot->label.empty() ? "" : "  " + printable(snapshot->label));
   } else {
     listed.json = {{"id", id}, {"kind", "snapshot"}, {"damaged", snapshot.error().message}};
-    listed.line = time_text(time_of_run_id(id)) + "  snapshot  " + snapshot.error().message;
+    listed.line = time_text(time_of_run_id(id)) + "  snapshot    " + snapshot.error().message;
   }
   return listed;
 }
 
-constexpr std::array<std::string_view, 4> kKinds = {"run", "rollback", "run", "restore"};
+constexpr std::array<std::string_view, 5> kKinds = {"run", "rollback", "run", "restore",
+                                                    "acceptance"};
 constexpr std::array<std::string_view, 5> kStates = {"not ended", "not ended", "not ended", "done",
                                                      "rolled back"};
 
@@ -136,7 +138,7 @@ Listed listed_run(const Store& store, const std::string& id) {
   const auto journal = read_journal(store, id);
   if (!journal) {
     listed.json = {{"id", id}, {"kind", "run"}, {"damaged", journal.error().message}};
-    listed.line = time + "  run       " + journal.error().message;
+    listed.line = time + "  run         " + journal.error().message;
     return listed;
   }
   const std::string kind(kKinds.at(static_cast<std::size_t>(journal->kind)));
@@ -144,10 +146,9 @@ Listed listed_run(const Store& store, const std::string& id) {
   RollbackReport report;
   report_ops(journal->ops, report);
   const std::size_t paths = report.undone.changes.size();
-  listed.json = {
-      {"id", id}, {"kind", kind}, {"time", time}, {"state", state}, {"paths", paths}};
-  listed.line = time + "  " + kind + std::string(10 - kind.size(), ' ') +
-                counted(paths, "path") + ", " + state;
+  listed.json = {{"id", id}, {"kind", kind}, {"time", time}, {"state", state}, {"paths", paths}};
+  listed.line = time + "  " + kind + std::string(12 - kind.size(), ' ') + counted(paths, "path") +
+                ", " + state;
   return listed;
 }
 
@@ -180,6 +181,7 @@ int list(const Invocation& invocation, Console& console) {
 struct ShowArguments {
   std::string id = "last";
   std::string path;
+  bool quarantine = false;
 };
 
 // A directory's names, or a file as it is.
@@ -228,6 +230,7 @@ void show_run(const Journal& journal, const std::string& id, Console& console) {
 }
 
 int show(const Invocation& invocation, const ShowArguments& arguments, Console& console) {
+  if (arguments.quarantine) return show_quarantine(invocation, arguments.id, console);
   return with_objects(
       invocation, console, [&](const Store& store, Objects& objects) -> Result<int> {
         if (arguments.id != "last" && !is_snapshot(store, arguments.id)) {
@@ -473,6 +476,8 @@ void define_show(CLI::App& verb, Invocation& invocation) {
       [&invocation, arguments](Console& console) { return show(invocation, *arguments, console); });
   sub->add_option("ID", arguments->id, "A snapshot or a run (default: last, the newest snapshot)");
   sub->add_option("PATH", arguments->path, "A file, which is printed, or a directory to list");
+  sub->add_flag("--quarantine", arguments->quarantine,
+                "Of a run: what was not committed, and why (mixguard accept ID PATH lets it in)");
 }
 
 void define_diff(CLI::App& verb, Invocation& invocation) {

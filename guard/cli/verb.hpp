@@ -57,6 +57,8 @@ void define_approve(CLI::App& app, Invocation& invocation);
 void define_approvals(CLI::App& app, Invocation& invocation);
 void define_snapshot(CLI::App& app, Invocation& invocation);
 void define_rollback(CLI::App& app, Invocation& invocation);
+void define_accept(CLI::App& app, Invocation& invocation);
+void define_verify(CLI::App& app, Invocation& invocation);
 void define_recover(CLI::App& app, Invocation& invocation);
 void define_audit(CLI::App& app, Invocation& invocation);
 void define_doctor(CLI::App& app, Invocation& invocation);

@@ -29,6 +29,7 @@ class Console {
   void bytes(std::string_view content);       // to standard output, as they are
 
   [[nodiscard]] bool json() const { return json_; }
+  [[nodiscard]] bool quiet() const { return quiet_; }
 
   // The end of what is said; returns the exit code to end with. Under --json without a document so
   // far, the errors are one: {"exit_code":N,"errors":["…"]}. Output that could not be written (a

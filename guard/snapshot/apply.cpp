@@ -375,12 +375,14 @@ std::set<std::string> parents_of_other_sides(const Journal& journal) {
 
 }  // namespace
 
-Result<void> apply(const Field& field, Journal& journal, bool recovering) {
+Result<void> apply(const Field& field, Journal& journal, bool recovering, const OnStep& on_step) {
   Applier applier(field, journal, recovering);
+  std::size_t over = 0;
   const auto pass = [&](bool attributes) -> Result<void> {
     for (Op& op : journal.ops) {
       if (op.attributes.has_value() != attributes) continue;
       if (auto done = applier.carry_out(op); !done) return done;
+      if (on_step) on_step(++over, journal.ops.size());
       if (op.withheld.empty() || attributes || journal.kind != RunKind::kTransaction) continue;
       auto area = tree::open_dir(field.runs, op.area.empty() ? journal.area : op.area);
       if (!area) return propagate(area);

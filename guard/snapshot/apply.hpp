@@ -4,6 +4,8 @@
 // Carries out a journal's operations. Each is one rename, so each has happened or has not; which of
 // the two is read off the identities, never remembered.
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,9 +24,13 @@ struct Field {
   int run = -1;
 };
 
+// Told after each operation: how many are over, and of how many.
+using OnStep = std::function<void(std::size_t done, std::size_t total)>;
+
 // Sets Op::withheld where an operation could not be carried out. Fails only for what concerns the
 // whole file system.
-Result<void> apply(const Field& field, Journal& journal, bool recovering);
+Result<void> apply(const Field& field, Journal& journal, bool recovering,
+                   const OnStep& on_step = {});
 
 // Makes every directory that the operations touched durable.
 Result<void> sync_applied(const Field& field, const Journal& journal);

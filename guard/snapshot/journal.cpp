@@ -14,8 +14,11 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kName = "journal";
-constexpr std::array<std::string_view, 4> kKinds = {"transaction", "rollback", "preimage",
-                                                    "restore"};
+constexpr std::array<std::string_view, 4> kKinds = {
+    "transaction", "rollback", "preimage",
+    constexpr std::array<std::string_view, 5> kKinds = {"transaction", "rollback", "preimage",
+                                                        "restore", "acceptance"};
+constexpr std::array<std::string_view, 4> kChanges = {"created", "modified", "deleted", "mode"};
 constexpr std::array<std::string_view, 5> kStates = {"begun", "captured", "intent", "done",
                                                      "rolled_back"};
 
@@ -61,9 +64,19 @@ json to_json(const std::vector<ExtraRoot>& roots) {
   return array;
 }
 
+json to_json(const Change& change) {
+  return {{"path", bytes_to_json(change.path)},
+          {"change", name_of(kChanges, change.kind)},
+          {"conflict", change.disposition == Disposition::kConflict},
+          {"directory", change.directory},
+          {"why", bytes_to_json(change.why)}};
+}
+
 json to_json(const Journal& journal) {
   json ops = json::array();
   for (const Op& op : journal.ops) ops.push_back(to_json(op));
+  json quarantined = json::array();
+  for (const Change& change : journal.quarantined) quarantined.push_back(to_json(change));
   json outcomes = json::array();
   for (const auto& [run, state] : journal.outcomes)
     outcomes.push_back(json::array({run, name_of(kStates, state)}));
@@ -81,6 +94,7 @@ json to_json(const Journal& journal) {
           {"build", bytes_to_json(journal.build)},
           {"extra_roots", to_json(journal.extra_roots)},
           {"ops", std::move(ops)},
+          {"quarantined", std::move(quarantined)},
           {"outcomes", std::move(outcomes)}};
 }
 
@@ -119,6 +133,11 @@ class Reader {
     }
     good_ = false;
     return Enum{};
+  }
+  bool flag(const json& value) {
+    if (value.is_boolean()) return value.get<bool>();
+    good_ = false;
+    return false;
   }
   void reject() { good_ = false; }
   [[nodiscard]] bool good() const { return good_; }
@@ -165,6 +184,17 @@ Op read_op(Reader& reader, const json& value) {
   return op;
 }
 
+Change read_change(Reader& reader, const json& value) {
+  Change change;
+  change.path = reader.bytes(reader.member(value, "path"));
+  change.kind = reader.named<ChangeKind>(kChanges, reader.member(value, "change"));
+  change.disposition = reader.flag(reader.member(value, "conflict")) ? Disposition::kConflict
+                                                                     : Disposition::kQuarantine;
+  change.directory = reader.flag(reader.member(value, "directory"));
+  change.why = reader.bytes(reader.member(value, "why"));
+  return change;
+}
+
 std::vector<std::string> read_paths(Reader& reader, const json& array) {
   std::vector<std::string> paths;
   for (const json& value : array) paths.push_back(reader.bytes(value));
@@ -203,6 +233,11 @@ std::optional<Journal> from_json(const json& document) {
       journal.extra_roots.push_back(read_root(reader, value));
   }
   for (const json& value : member("ops")) journal.ops.push_back(read_op(reader, value));
+  // Journals of earlier versions have none.
+  if (document.is_object() && document.contains("quarantined")) {
+    for (const json& value : document["quarantined"])
+      journal.quarantined.push_back(read_change(reader, value));
+  }
   for (const json& value : member("outcomes")) {
     journal.outcomes.emplace_back(reader.bytes(reader.item(value, 0)),
                                   reader.named<RunState>(kStates, reader.item(value, 1)));

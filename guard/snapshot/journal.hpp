@@ -73,11 +73,13 @@ struct Op {
 // What carrying the operation out changes, as seen from the project.
 [[nodiscard]] Change change_of(const Op& op);
 
+// An acceptance commits what lies in another run's quarantine, which is its area.
 enum class RunKind {
   kTransaction,
   kRollback,
   kPreimage,
   kRestore,  // of a snapshot
+  kAcceptance,
 };
 enum class RunState { kBegun, kCaptured, kIntent, kDone, kRolledBack };
 
@@ -95,6 +97,9 @@ struct Journal {
   std::string build = "_build";     // where compiled code is: project-relative, or absolute
   std::vector<ExtraRoot> extra_roots;  // every one that an operation names
   std::vector<Op> ops;
+  // What was not committed and why, topmost paths only; it lies below quarantine/. What apply()
+  // withheld is told by the operations.
+  std::vector<Change> quarantined;
   std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done
 };
 

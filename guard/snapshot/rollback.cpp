@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "guard/snapshot/journal.hpp"
+#include "guard/snapshot/mix_layout.hpp"
 #include "guard/snapshot/preimage.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/tree.hpp"
@@ -74,6 +75,10 @@ Result<std::vector<Target>> find_targets(const Store& store, const std::string& 
   return one;
 }
 
+bool same_identity(const std::optional<Identity>& a, const std::optional<Identity>& b) {
+  return a.has_value() == b.has_value() && (!a || (a->inode == b->inode && a->born == b->born));
+}
+
 // Tells an edit by a person from what other runs and rollbacks did to the same object: both move
 // its ctime, but the latter are in the journals. They are read once, and only when something was
 // moved.
@@ -105,11 +110,32 @@ class History {
     return found;
   }
 
+  // Whether rollbacks of parts of `target` alone made what lies at the path of what the run left
+  // there: a mix.lock with some of its lines put back.
+  Result<bool> made_by_undoing(const Target& target, const Op& op, const tree::Node& node) {
+    if (auto loaded = load(); !loaded) return propagate(loaded);
+    std::optional<Identity> at{Identity(node)};
+    const auto [first, last] = steps_.equal_range(full_path(op));
+    for (auto left = std::distance(first, last); left > 0 && at; --left) {
+      const auto step = std::find_if(first, last, [&](const auto& entry) {
+        return entry.second.undoes == target.id && same_identity(entry.second.after, at);
+      });
+      if (step == last) return false;
+      // Nobody wrote to what is there; what was there before that lies in the store.
+      if (at->inode == node.inode && node.ctime >= step->second.settled) return false;
+      at = step->second.before;
+      if (same_identity(at, op.after)) return true;
+    }
+    return false;
+  }
+
  private:
   struct Step {
     std::size_t run = 0;  // of `ids_`
+    std::optional<Identity> before;
     std::optional<Identity> after;
     std::int64_t settled = 0;
+    std::string undoes;  // of a rollback of one run: that run
   };
   using Steps = std::multimap<std::string, Step>;
 
@@ -149,10 +175,13 @@ class History {
     std::set<std::string> homes;
     for (const Op& op : journal.ops) {
       if (!op.withheld.empty() || op.attributes) continue;
-      steps_.emplace(full_path(op), Step{run, op.after, journal.settled});
+      const bool of_one = journal.kind == RunKind::kRollback && journal.undoes.size() == 1;
+      steps_.emplace(full_path(op), Step{run, op.before, op.after, journal.settled,
+                                         of_one ? journal.undoes.front() : std::string()});
       homes.insert(full_path(op.root, tree::split(op.path).parent));
     }
-    for (const std::string& home : homes) homes_.emplace(home, Step{run, {}, journal.settled});
+    for (const std::string& home : homes)
+      homes_.emplace(home, Step{run, {}, {}, journal.settled, {}});
   }
 
   const Store& store_;
@@ -173,16 +202,17 @@ bool is_configuration(const std::string& path) {
   return at == "mix.exs" || at == ".formatter.exs" || at == "config" || at.starts_with("config/");
 }
 
-bool same_identity(const std::optional<Identity>& a, const std::optional<Identity>& b) {
-  return a.has_value() == b.has_value() && (!a || (a->inode == b->inode && a->born == b->born));
-}
-
 // Plans the undoing of runs, newest first, as one list of operations: one for each path, which puts
 // back what the oldest of them found there.
 class Planner {
  public:
-  Planner(const Store& store, const RollbackOptions& options, int runs)
-      : options_(options), history_(store), trees_(store.project_fd(), runs), runs_(runs) {}
+  Planner(const Store& store, const RollbackOptions& options, const DependencyUndo& dependencies,
+          int runs)
+      : options_(options),
+        dependencies_(dependencies),
+        history_(store),
+        trees_(store.project_fd(), runs),
+        runs_(runs) {}
 
   Result<void> add(const Target& target) {
     bool complete = true;
@@ -209,15 +239,8 @@ class Planner {
     return {};
   }
 
-  // Why there is nothing to carry out.
-  Result<void> check(const std::string& what) const {
-    if (matched_ == 0 && options_.selective())
-      return fail("roll back " + what + ": it changed nothing of what was asked for", ENOENT);
-    if (ops_.empty() && skipped_.empty())
-      return fail("roll back " + what + ": there is nothing left to undo", EALREADY);
-    return {};
-  }
-
+  // Whether the runs changed something of what was asked for by path.
+  [[nodiscard]] bool matched() const { return matched_ > 0; }
   [[nodiscard]] std::vector<Op> take_ops() {
     return {std::make_move_iterator(ops_.begin()), std::make_move_iterator(ops_.end())};
   }
@@ -264,6 +287,7 @@ class Planner {
     const std::string full = full_path(op);
     if (options_.build && tree::is_at_or_below(full, target.journal.build)) return true;
     if (options_.config && is_configuration(full)) return true;
+    if (dependencies_.takes(full)) return true;
     for (const std::string& path : options_.paths) {
       if (tree::is_at_or_below(full, path)) return true;
       const bool inside = tree::is_at_or_below(path, full) && !op.attributes;
@@ -273,6 +297,16 @@ class Planner {
                     EINVAL);
     }
     return false;
+  }
+
+  // A build that is not there any more Mix makes anew as a whole: parts of it are of no use.
+  [[nodiscard]] bool lay_in_lost_build(const Op& op) {
+    const std::string build(mix_layout::build_at(op.path));
+    if (build.empty() || build == op.path) return false;
+    auto live = live_in(op.root);
+    if (!live) return false;
+    const auto node = (*live)->look(build);
+    return node && !*node;
   }
 
   // The planned operation at the full path itself, of a run that is newer.
@@ -300,6 +334,7 @@ class Planner {
     if (*node && (*node)->is_dir() && (*node)->permissions() == before.mode && !before.mtime)
       return {};
     const bool expected = *node && (*node)->is_dir() && (*node)->permissions() == after.mode;
+    if (!*node && lay_in_lost_build(op)) return {};
     if (!expected && (!options_.force || !*node || !(*node)->is_dir())) return skip(op);
     Op undo;
     undo.path = op.path;
@@ -321,7 +356,11 @@ class Planner {
     if (!present) return propagate(present);
     if (same_object(op.before, *present)) return {};  // undone already
     bool edited = !same_object(op.after, *present);
-    if (!edited && *present && above == nullptr) {
+    if (edited && *present && above == nullptr) {
+      auto ours = history_.made_by_undoing(step.target, op, **present);
+      if (!ours) return propagate(ours);
+      edited = !*ours;
+    } else if (*present && above == nullptr) {
       const auto goes = [this](const std::string& path, const tree::Node& node) {
         const Op* newer = planned_at(path);
         return newer != nullptr && same_object(newer->before, node);
@@ -332,6 +371,7 @@ class Planner {
       if (!changed) return propagate(changed);
       edited = *changed;
     }
+    if (edited && !*present && lay_in_lost_build(op)) return {};
     if (edited && !options_.force) return skip(op);
     auto stored = version_from_before(step);
     if (!stored) return propagate(stored);
@@ -394,6 +434,7 @@ class Planner {
   }
 
   const RollbackOptions& options_;
+  const DependencyUndo& dependencies_;
   History history_;
   LiveTrees trees_;
   std::map<std::string, tree::Parents> live_;  // by root
@@ -463,8 +504,9 @@ Result<void> sync_displaced(const Store& store, const Journal& journal) {
 }
 
 Result<void> undo(const Store& store, const std::vector<Target>& targets,
-                  const std::string& undo_id, Journal& journal, bool force) {
-  if (force) {
+                  const DependencyUndo& dependencies, const std::string& undo_id, Journal& journal,
+                  const RollbackOptions& options) {
+  if (options.force) {
     if (auto synced = sync_displaced(store, journal); !synced) return synced;
   }
   auto run = make_run(store, undo_id);
@@ -473,8 +515,27 @@ Result<void> undo(const Store& store, const std::vector<Target>& targets,
   journal.area = targets.front().journal.area;
   for (const Target& target : targets) journal.undoes.push_back(target.id);
   journal.touch_time = time_for_sources(targets.front());
+  if (auto prepared = dependencies.prepare(*run, journal.ops); !prepared) return prepared;
   if (auto written = write_intent(*run, journal); !written) return written;
-  return carry_out(*run, journal, false);
+  return carry_out(*run, journal, false, options.on_step);
+}
+
+Result<DependencyUndo> plan_dependencies(const Store& store, const std::vector<Target>& targets,
+                                         const RollbackOptions& options, const std::string& what) {
+  DependencyUndo::Request request{options.dependencies, {}, what, options.force, options.build};
+  for (const Target& target : targets) request.runs.push_back(&target.journal);
+  return DependencyUndo::plan(store, std::move(request));
+}
+
+// Why there is nothing to carry out.
+Result<void> check_plan(const std::string& what, const RollbackOptions& options, bool matched,
+                        const Journal& journal, const RollbackReport& report) {
+  const bool by_path = options.selective() && options.dependencies.empty();
+  if (!matched && by_path)
+    return fail("roll back " + what + ": it changed nothing of what was asked for", ENOENT);
+  if (journal.ops.empty() && report.is_complete())
+    return fail("roll back " + what + ": there is nothing left to undo", EALREADY);
+  return {};
 }
 
 Result<void> finish(const Store& store, const std::string& run_id, std::vector<Recovery>& done) {
@@ -514,7 +575,7 @@ void report_ops(const std::vector<Op>& ops, RollbackReport& report) {
     if (op.withheld.empty()) {
       report.undone.changes.push_back(change_of(op));
     } else {
-      report.skipped.push_back(op.path);
+      report.skipped.push_back(full_path(op));
     }
   }
   std::sort(report.undone.changes.begin(), report.undone.changes.end(),
@@ -526,15 +587,16 @@ Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
                                 const RollbackOptions& options) {
   auto targets = find_targets(store, run_id, options);
   if (!targets) return propagate(targets);
+  const std::string what = targets->size() == 1 ? "run " + targets->front().id
+                                                : std::to_string(targets->size()) + " runs";
+  auto dependencies = plan_dependencies(store, *targets, options, what);
+  if (!dependencies) return propagate(dependencies);
   auto runs = tree::open_dir(store.fd(), "runs");
   if (!runs) return propagate(runs);
-  Planner planner(store, options, runs->get());
+  Planner planner(store, options, *dependencies, runs->get());
   for (const Target& target : *targets) {
     if (auto planned = planner.add(target); !planned) return propagate(planned);
   }
-  const std::string what = targets->size() == 1 ? "run " + targets->front().id
-                                                : std::to_string(targets->size()) + " runs";
-  if (auto checked = planner.check(what); !checked) return propagate(checked);
   RollbackReport report;
   for (const Target& target : *targets) report.run_ids.push_back(target.id);
   report.skipped = planner.take_skipped();
@@ -542,12 +604,19 @@ Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
   journal.ops = planner.take_ops();
   journal.extra_roots = planner.roots();
   journal.build = targets->front().journal.build;
+  auto completed = dependencies->complete(journal.ops, report.skipped);
+  if (!completed) return propagate(completed);
+  report.left_alone = dependencies->left_alone();
+  auto checked = check_plan(what, options, planner.matched(), journal, report);
+  if (!checked) return propagate(checked);
   if (!options.dry_run && !journal.ops.empty()) {
-    auto outcomes = outcomes_of(store, *targets, planner.complete());
+    const bool whole = report.left_alone.empty();
+    auto outcomes =
+        outcomes_of(store, *targets, whole ? planner.complete() : std::vector<std::string>());
     if (!outcomes) return propagate(outcomes);
     journal.outcomes = std::move(*outcomes);
     report.undo_id = new_run_id();
-    auto undone = undo(store, *targets, report.undo_id, journal, options.force);
+    auto undone = undo(store, *targets, *dependencies, report.undo_id, journal, options);
     if (!undone) return propagate(undone);
   }
   report_ops(journal.ops, report);

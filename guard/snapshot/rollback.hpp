@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "guard/snapshot/apply.hpp"
 #include "guard/snapshot/change.hpp"
+#include "guard/snapshot/dependency.hpp"
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/store.hpp"
 
@@ -20,8 +22,10 @@ struct RollbackOptions {
   bool force =
       false;  // also undo paths that somebody changed since; what they had is captured first
   // Only these: project-relative paths, or absolute ones outside of the project, and what is below
-  // them, the build, the configuration. None of them: everything.
+  // them, dependencies (see dependency.hpp), the build, the configuration. None of them:
+  // everything.
   std::vector<std::string> paths;
+  std::vector<DependencyChoice> dependencies;
   bool build = false;   // _build, or where the run had it (Journal::build)
   bool config = false;  // mix.exs, config/ and .formatter.exs, of an umbrella's apps too
   // Instead of one run: the newest so many, those that began then or later (microseconds since
@@ -29,8 +33,11 @@ struct RollbackOptions {
   std::size_t back = 0;
   std::optional<std::int64_t> since;
   bool all = false;
+  OnStep on_step;  // how far it is; may be empty
   [[nodiscard]] bool several() const { return back > 0 || since || all; }
-  [[nodiscard]] bool selective() const { return !paths.empty() || build || config; }
+  [[nodiscard]] bool selective() const {
+    return !paths.empty() || !dependencies.empty() || build || config;
+  }
 };
 
 struct RollbackReport {
@@ -42,6 +49,8 @@ struct RollbackReport {
       undone;  // what changed in the project, as seen from now (a created file undone is kDeleted)
   // Edited since, or in a directory outside of the project that is not there any more: left alone.
   std::vector<std::string> skipped;
+  std::vector<DependencyLeft> left_alone;
+  [[nodiscard]] bool is_complete() const { return skipped.empty() && left_alone.empty(); }
 };
 
 // Adds what became of the operations, in the order of paths.

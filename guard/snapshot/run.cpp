@@ -11,7 +11,6 @@
 #include <chrono>
 #include <utility>
 
-#include "guard/snapshot/apply.hpp"
 #include "guard/snapshot/tree.hpp"
 
 namespace mixguard::guard {
@@ -167,12 +166,12 @@ Result<void> write_intent(Run& run, Journal& journal) {
   return recorded;
 }
 
-Result<void> carry_out(Run& run, Journal& journal, bool recovering) {
+Result<void> carry_out(Run& run, Journal& journal, bool recovering, const OnStep& on_step) {
   auto runs = store_dir(run, "runs");
   if (!runs) return propagate(runs);
   const LiveTrees live(run.project.get(), runs->get(), journal.extra_roots);
   const Field field{live, runs->get(), run.dir.get()};
-  if (auto applied = apply(field, journal, recovering); !applied) return applied;
+  if (auto applied = apply(field, journal, recovering, on_step); !applied) return applied;
   if (auto synced = sync_applied(field, journal); !synced) return synced;
   if (auto written = write_outcomes(run, journal); !written) return written;
   return close_journal(run, journal);

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "guard/snapshot/apply.hpp"
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/store.hpp"
 #include "policy/result.hpp"
@@ -49,7 +50,7 @@ Result<void> write_intent(Run& run, Journal& journal);
 // out, because somebody changed the path meanwhile, is withheld and says why; the rest goes on.
 // Fails, leaving the intent to the next recover(), only when the file system itself does (full,
 // read-only, broken). `recovering`: time may have passed since the intent was written.
-Result<void> carry_out(Run& run, Journal& journal, bool recovering);
+Result<void> carry_out(Run& run, Journal& journal, bool recovering, const OnStep& on_step = {});
 
 // Its last steps: the journal is closed as Journal::ends_as says, durably, and what nothing needs
 // any more is dropped.

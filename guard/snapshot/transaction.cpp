@@ -273,21 +273,39 @@ Result<void> Transaction::plan_change(const Change& change, const Spot& spot, Si
 }
 
 Result<void> Transaction::set_rest_aside(const ChangeSet& set) {
-  std::vector<std::string> paths;
+  std::vector<Change> held;
   const auto add = [&](const Change& change) {
     if (change.disposition != Disposition::kCommit && change.kind != ChangeKind::kMode)
-      paths.push_back(change.path);
+      held.push_back(change);
   };
   std::for_each(set.changes.begin(), set.changes.end(), add);
   std::for_each(late_conflicts_.begin(), late_conflicts_.end(), add);
-  std::sort(paths.begin(), paths.end(), tree::path_less);
+  std::sort(held.begin(), held.end(), [](const Change& left, const Change& right) {
+    return tree::path_less(left.path, right.path);
+  });
   // What lies below one of them has moved along and is not found any more.
-  for (const std::string& full : paths) {
-    const auto [tree, path] = spot_of(full);
+  for (const Change& change : held) {
+    const auto [tree, path] = spot_of(change.path);
     auto aside = set_aside(tree->upper.get(), run_.dir.get(), tree->name, path);
     if (!aside) return aside;
   }
+  remember_reasons(std::move(held));
   return {};
+}
+
+// What goes along with its directory is not named again, unless it has a reason of its own.
+void Transaction::remember_reasons(std::vector<Change> held) {
+  std::string top;
+  std::string why;
+  for (Change& change : held) {
+    const bool along = !top.empty() && tree::is_at_or_below(change.path, top);
+    if (along && (change.why == why || change.why.starts_with("part of `"))) continue;
+    if (!along) {
+      top = change.path;
+      why = change.why;
+    }
+    journal_.quarantined.push_back(std::move(change));
+  }
 }
 
 Result<void> Transaction::remove_seeds(const Tree& tree) {

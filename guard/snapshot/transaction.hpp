@@ -107,6 +107,7 @@ class Transaction {
   Result<void> plan(const ChangeSet& set);
   Result<void> plan_change(const Change& change, const Spot& spot, Sides& sides);
   Result<void> set_rest_aside(const ChangeSet& set);
+  void remember_reasons(std::vector<Change> held);
   Result<void> remove_seeds(const Tree& tree);
   Result<void> clean();
   Result<void> clean_objects_of(const Tree& tree, Durability& durability);

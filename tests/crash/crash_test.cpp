@@ -14,6 +14,7 @@
 #include "guard/snapshot/check.hpp"
 #include "guard/snapshot/objects.hpp"
 #include "guard/snapshot/preimage.hpp"
+#include "guard/snapshot/quarantine.hpp"
 #include "guard/snapshot/restore.hpp"
 #include "guard/snapshot/rollback.hpp"
 #include "guard/snapshot/snapshot.hpp"
@@ -132,6 +133,47 @@ TEST_CASE("a rollback that is killed leaves the tree from before or from after")
 TEST_CASE("a rollback of some paths that is killed leaves one of two trees") {
   use_memory();
   sweep(testing::rollback_of_paths(), 8);
+}
+
+std::string lock_of(const std::string& version) {
+  return "%{\n  \"a\": {:hex, :a, \"" + version + "\", []},\n  \"b\": {:hex, :b, \"" + version +
+         "\", []},\n}\n";
+}
+
+// Two dependencies that were updated, of which one was compiled.
+void updated(const Project& project) {
+  for (const std::string path :
+       {"deps/a/x", "deps/b/x", "_build/dev/lib/a/x", "_build/dev/lib/b/x"})
+    project.write(path, "1");
+  project.write("mix.lock", lock_of("1"));
+  settle_times(project.root());
+  auto transaction = Transaction::begin(project.store(), new_run_id(), {});
+  REQUIRE(transaction);
+  for (const std::string path : {"deps/a/x", "deps/b/x", "_build/test/lib/a/x"})
+    testing::write_file(transaction->upper() + "/" + path, "2");
+  testing::write_file(transaction->upper() + "/mix.lock", lock_of("2"));
+  const auto set = transaction->changes(WritePolicy{"test", {"**"}});
+  REQUIRE(set);
+  REQUIRE(transaction->commit(*set));
+}
+
+TEST_CASE("a rollback of one dependency that is killed leaves one of two trees") {
+  use_memory();
+  RollbackOptions options;
+  options.dependencies = {{"a", ""}};
+  sweep({updated, [&](const Project& project) { return testing::roll_back(project, options); },
+         Times::kIgnored},
+        8);
+}
+
+TEST_CASE("an acceptance that is killed leaves the tree from before or from after") {
+  use_memory();
+  const auto accept_all = [](const Project& project) {
+    const Store store = project.store();
+    start_counting();
+    return accept(store, store.runs()->back(), {"lib"}, false).has_value();
+  };
+  sweep({testing::committed, accept_all}, 4);
 }
 
 TEST_CASE("a rollback of a rollback that is killed leaves one of two trees") {

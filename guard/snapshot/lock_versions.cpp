@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/lock_versions.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "guard/snapshot/mix_layout.hpp"
+#include "guard/snapshot/run.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+// What the runs did to one mix.lock, as far as it hangs together.
+struct Trail {
+  std::string path;
+  std::optional<Identity> after;   // what the newest left
+  std::optional<Identity> before;  // what the oldest found
+  std::string area;                // that holds it, below runs/
+  std::int64_t settled = 0;        // when the newest was over
+  std::size_t steps = 0;
+  bool is_broken = false;  // edited between two of the runs
+};
+
+bool same_identity(const std::optional<Identity>& a, const std::optional<Identity>& b) {
+  return a.has_value() == b.has_value() && (!a || (a->inode == b->inode && a->born == b->born));
+}
+
+void follow(std::map<std::string, Trail>& trails, const Journal& run, const Op& op) {
+  auto [place, is_new] = trails.try_emplace(op.path);
+  Trail& trail = place->second;
+  if (is_new) {
+    trail.path = op.path;
+    trail.after = op.after;
+    trail.settled = run.settled;
+  } else if (trail.is_broken || !same_identity(op.after, trail.before)) {
+    trail.is_broken = true;
+    return;
+  }
+  trail.before = op.before;
+  trail.area = op.area.empty() ? run.area : op.area;
+  ++trail.steps;
+}
+
+class VersionReader {
+ public:
+  VersionReader(const Store& store, int runs)
+      : store_(store), live_(store.project_fd()), runs_(runs) {}
+
+  Result<LockVersions> read(const Trail& trail) {
+    LockVersions lock;
+    auto node = live_.look(trail.path);
+    if (!node) return propagate(node);
+    lock.node = *node;
+    auto now = content(live_, trail.path, lock.node);
+    if (!now) {
+      lock.trouble = now.error().message;
+      return lock;
+    }
+    take("as it is", *now, lock.now, lock);
+    auto before = before_of(trail, lock);
+    if (!before) return propagate(before);
+    take("from before", *before, lock.before, lock);
+    if (lock.node) lock.model = *lock.node;
+    const bool same =
+        same_object(trail.after, lock.node) && (!lock.node || lock.node->ctime < trail.settled);
+    lock.is_untouched = same && trail.steps == 1 && !trail.is_broken;
+    auto after = same ? now : kept_version(trail);
+    if (!after) return propagate(after);
+    if (same || *after || !trail.after) {
+      lock.after.emplace();
+      take("as the run left it", *after, *lock.after, lock);
+    }
+    return lock;
+  }
+
+ private:
+  using Text = std::optional<std::string>;
+
+  // An absent file locks nothing.
+  static void take(const char* which, const Text& text, MixLock& version, LockVersions& lock) {
+    if (!text) return;
+    auto parsed = parse_mix_lock(*text);
+    if (parsed) {
+      version = std::move(*parsed);
+    } else if (lock.trouble.empty()) {
+      lock.trouble = std::string("mix.lock ") + which + ", " + parsed.error().message;
+    }
+  }
+
+  static Result<Text> content(tree::Parents& parents, const std::string& path,
+                              const std::optional<tree::Node>& node) {
+    if (!node) return Text();
+    auto dir = parents.of(path);
+    if (!dir) return propagate(dir);
+    auto text = tree::read_file(*dir, tree::split(path).name);
+    if (!text) return propagate(text);
+    return Text(std::move(*text));
+  }
+
+  Result<Text> before_of(const Trail& trail, LockVersions& lock) {
+    if (!trail.before) return Text();
+    const std::string path = tree::join(trail.area, trail.path);
+    auto node = runs_.look(path);
+    if (!node) return propagate(node);
+    if (!same_object(trail.before, *node))
+      return fail("roll back " + trail.path + ": the store does not hold its version from before",
+                  EBADMSG);
+    lock.model = **node;
+    return content(runs_, path, *node);
+  }
+
+  // The newest run's version, which another run put aside since.
+  Result<Text> kept_version(const Trail& trail) {
+    if (!trail.after) return Text();
+    auto ids = store_.runs();
+    if (!ids) return propagate(ids);
+    for (const std::string& id : *ids) {
+      auto journal = read_journal(store_, id);
+      if (!journal) return propagate(journal);
+      for (const Op& op : journal->ops) {
+        if (op.path != trail.path || op.attributes) continue;
+        const std::string path = other_side(*journal, op);
+        auto node = runs_.look(path);
+        if (!node) return propagate(node);
+        if (same_object(trail.after, *node)) return content(runs_, path, *node);
+      }
+    }
+    return Text();
+  }
+
+  const Store& store_;
+  tree::Parents live_;
+  tree::Parents runs_;
+};
+
+}  // namespace
+
+bool LockVersions::changes(const std::string& name) const {
+  return (after ? *after : now).text_of(name) != before.text_of(name);
+}
+
+bool LockVersions::is_edited(const std::string& name) const {
+  const auto present = now.text_of(name);
+  return after && present != after->text_of(name) && present != before.text_of(name);
+}
+
+Result<std::map<std::string, LockVersions>> read_lock_versions(
+    const Store& store, const std::vector<const Journal*>& runs) {
+  std::map<std::string, Trail> trails;
+  for (const Journal* run : runs) {
+    for (const Op& op : run->ops) {
+      if (mix_layout::is_lock(op.path) && !op.attributes && op.withheld.empty())
+        follow(trails, *run, op);
+    }
+  }
+  auto dir = tree::open_dir(store.fd(), "runs");
+  if (!dir) return propagate(dir);
+  VersionReader reader(store, dir->get());
+  std::map<std::string, LockVersions> locks;
+  for (const auto& [path, trail] : trails) {
+    auto lock = reader.read(trail);
+    if (!lock) return propagate(lock);
+    locks.emplace(path, std::move(*lock));
+  }
+  return locks;
+}
+
+}  // namespace mixguard::guard

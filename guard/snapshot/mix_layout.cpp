@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/mix_layout.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <optional>
+
+#include "guard/snapshot/tree.hpp"
+
+namespace mixguard::guard::mix_layout {
+namespace {
+
+// The first component, taken off `path`.
+std::string_view take_component(std::string_view& path) {
+  const std::size_t end = std::min(path.find('/'), path.size());
+  const std::string_view component = path.substr(0, end);
+  path.remove_prefix(std::min(end + 1, path.size()));
+  return component;
+}
+
+// Without the apps/X/ of an umbrella's app.
+std::string_view in_home(std::string_view path) {
+  std::string_view rest = path;
+  if (take_component(rest) != "apps") return path;
+  take_component(rest);
+  return rest.empty() ? path : rest;
+}
+
+// What is in the directory; nothing where there is none.
+Result<std::vector<std::string>> names_in(int project, const std::string& path) {
+  auto dir = tree::open_dir(project, path);
+  const bool absent = !dir && (dir.error().code == ENOENT || dir.error().code == ENOTDIR ||
+                               dir.error().code == ELOOP);
+  if (absent) return std::vector<std::string>();
+  if (!dir) return propagate(dir);
+  auto names = tree::list(dir->get(), path);
+  if (names) std::sort(names->begin(), names->end());
+  return names;
+}
+
+// The directories of this path, below each home, that there are.
+Result<std::vector<std::string>> existing(int project, const std::vector<std::string>& paths) {
+  std::vector<std::string> found;
+  tree::Parents parents(project);
+  for (const std::string& path : paths) {
+    auto node = parents.look(path);
+    if (!node) return propagate(node);
+    if (*node) found.push_back(path);
+  }
+  return found;
+}
+
+// Each _build/ENV/lib.
+Result<std::vector<std::string>> libraries(int project) {
+  auto all = homes(project);
+  if (!all) return all;
+  std::vector<std::string> paths;
+  for (const std::string& home : *all) {
+    const std::string build = tree::join(home, "_build");
+    auto environments = names_in(project, build);
+    if (!environments) return environments;
+    for (const std::string& name : *environments)
+      paths.push_back(tree::join(tree::join(build, name), "lib"));
+  }
+  return paths;
+}
+
+struct Built {
+  std::string path;
+  std::set<std::string> needs;
+};
+
+Result<std::multimap<std::string, Built>> built_dependencies(int project) {
+  std::multimap<std::string, Built> all;
+  auto folders = libraries(project);
+  if (!folders) return propagate(folders);
+  for (const std::string& folder : *folders) {
+    auto names = names_in(project, folder);
+    if (!names) return propagate(names);
+    for (const std::string& name : *names) {
+      auto is_fetched = fetched(project, name);
+      if (!is_fetched) return propagate(is_fetched);
+      if (is_fetched->empty()) continue;
+      const std::string path = tree::join(folder, name);
+      auto ebin = tree::open_dir(project, path + "/ebin");
+      const auto text = ebin ? tree::read_file(ebin->get(), name + ".app") : propagate(ebin);
+      all.emplace(name, Built{path, text ? needed_applications(*text) : std::set<std::string>()});
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+bool is_lock(std::string_view path) { return in_home(path) == "mix.lock"; }
+
+std::string_view fetched_name(std::string_view path) {
+  std::string_view rest = in_home(path);
+  return take_component(rest) == "deps" ? take_component(rest) : std::string_view();
+}
+
+std::string_view built_name(std::string_view path) {
+  std::string_view rest = in_home(path);
+  if (take_component(rest) != "_build") return {};
+  take_component(rest);
+  return take_component(rest) == "lib" ? take_component(rest) : std::string_view();
+}
+
+std::string_view build_at(std::string_view path) {
+  const std::string_view name = built_name(path);
+  if (name.empty()) return {};
+  return path.substr(0, static_cast<std::size_t>(name.end() - path.begin()));
+}
+
+Result<std::vector<std::string>> homes(int project) {
+  auto names = names_in(project, "apps");
+  if (!names) return names;
+  std::vector<std::string> all{""};
+  for (const std::string& name : *names) all.push_back("apps/" + name);
+  return all;
+}
+
+Result<std::vector<std::string>> fetched(int project, const std::string& name) {
+  auto all = homes(project);
+  if (!all) return all;
+  for (std::string& home : *all) home = tree::join(home, "deps/" + name);
+  return existing(project, *all);
+}
+
+Result<std::vector<std::string>> builds(int project, const std::string& name) {
+  auto folders = libraries(project);
+  if (!folders) return folders;
+  for (std::string& folder : *folders) folder = tree::join(folder, name);
+  return existing(project, *folders);
+}
+
+Result<std::vector<std::string>> builds_of_dependents(int project, const std::string& name) {
+  auto built = built_dependencies(project);
+  if (!built) return propagate(built);
+  std::set<std::string> affected{name};
+  for (std::size_t before = 0; before != affected.size();) {
+    before = affected.size();
+    for (const auto& [dependency, one] : *built) {
+      const auto needs = [&needed = one.needs](const std::string& each) {
+        return needed.contains(each);
+      };
+      if (std::any_of(affected.begin(), affected.end(), needs)) affected.insert(dependency);
+    }
+  }
+  std::vector<std::string> paths;
+  for (const auto& [dependency, one] : *built) {
+    if (dependency != name && affected.contains(dependency)) paths.push_back(one.path);
+  }
+  return paths;
+}
+
+Result<std::vector<std::string>> recheck_marks(int project, const std::string& libraries) {
+  auto names = names_in(project, libraries);
+  if (!names) return names;
+  std::vector<std::string> paths;
+  for (const std::string& name : *names) {
+    auto is_fetched = fetched(project, name);
+    if (!is_fetched) return is_fetched;
+    if (is_fetched->empty())
+      paths.push_back(tree::join(tree::join(libraries, name), ".mix/compile.lock"));
+  }
+  return existing(project, paths);
+}
+
+std::set<std::string> needed_applications(std::string_view app_file) {
+  constexpr std::string_view kKey = "{applications,";
+  const std::size_t key = app_file.find(kKey);
+  if (key == std::string_view::npos) return {};
+  const std::size_t begin = app_file.find('[', key);
+  const std::size_t end = app_file.find(']', key);
+  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return {};
+  std::set<std::string> names;
+  std::string name;
+  for (const char c : app_file.substr(begin + 1, end - begin)) {
+    const bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                         (c >= '0' && c <= '9') || c == '_' || c == '@';
+    if (is_word) {
+      name += c;
+    } else if (!name.empty()) {
+      names.insert(std::move(name));
+      name.clear();
+    }
+  }
+  return names;
+}
+
+}  // namespace mixguard::guard::mix_layout

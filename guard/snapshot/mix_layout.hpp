@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Where Mix keeps dependencies and what it compiles, as paths of the project: deps/NAME,
+// _build/ENV/lib/NAME and mix.lock, in the project itself and in each app of an umbrella (apps/X),
+// which may be worked on alone. A project that moves them (deps_path:, build_path:) is not known
+// here.
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/result.hpp"
+
+namespace mixguard::guard::mix_layout {
+
+[[nodiscard]] bool is_lock(std::string_view path);
+// NAME of deps/NAME and of what is below it; else empty.
+[[nodiscard]] std::string_view fetched_name(std::string_view path);
+// NAME of _build/ENV/lib/NAME and of what is below it; else empty.
+[[nodiscard]] std::string_view built_name(std::string_view path);
+// The _build/ENV/lib/NAME that the path is at or below; else empty.
+[[nodiscard]] std::string_view build_at(std::string_view path);
+
+// "" and the project's apps/X.
+Result<std::vector<std::string>> homes(int project);
+// The directories deps/NAME that there are.
+Result<std::vector<std::string>> fetched(int project, const std::string& name);
+// The directories _build/ENV/lib/NAME that there are.
+Result<std::vector<std::string>> builds(int project, const std::string& name);
+
+// The directories _build/ENV/lib/X of fetched dependencies X that depend on `name`, through others
+// too: by what their compiled applications say, which are all that need it when the code runs.
+Result<std::vector<std::string>> builds_of_dependents(int project, const std::string& name);
+
+// In that _build/ENV/lib: the file of each of the project's own applications that makes Mix compare
+// the locks of dependencies with those that the application was compiled with, once it is newer
+// than that.
+Result<std::vector<std::string>> recheck_marks(int project, const std::string& libraries);
+
+// The applications that an .app file says it needs.
+[[nodiscard]] std::set<std::string> needed_applications(std::string_view app_file);
+
+}  // namespace mixguard::guard::mix_layout
