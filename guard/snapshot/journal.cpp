@@ -14,10 +14,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kName = "journal";
-constexpr std::array<std::string_view, 4> kKinds = {
-    "transaction", "rollback", "preimage",
-    constexpr std::array<std::string_view, 5> kKinds = {"transaction", "rollback", "preimage",
-                                                        "restore", "acceptance"};
+constexpr std::array<std::string_view, 5> kKinds = {"transaction", "rollback", "preimage",
+                                                    "restore", "acceptance"};
 constexpr std::array<std::string_view, 4> kChanges = {"created", "modified", "deleted", "mode"};
 constexpr std::array<std::string_view, 5> kStates = {"begun", "captured", "intent", "done",
                                                      "rolled_back"};
