@@ -94,7 +94,8 @@ for hidden in listener ptrace; do
 done
 group guard "$bin/tests/guard_tests"
 group fuzz-corpus tests/fuzz/replay.sh "$bin/tests/fuzz"
-group crash-steps "$bin/tests/crash_tests"
+group crash-steps "$bin/tests/crash_tests" '~[power]'
+group power-cuts "$bin/tests/crash_tests" '[power]'
 if [ "$(id -u)" -eq 0 ]; then
   # The same again without privileges; a directory of its own, because the tree may not be readable for others.
   other=$(mktemp -d /tmp/mixguard-tests-XXXXXX)

@@ -354,6 +354,37 @@ Result<void> sync_area(int area, const std::vector<Op>& ops, Durability& durabil
   return sync_dirs(area, parents_of(ops), durability);
 }
 
+Result<void> sync_displaced(int project, const std::vector<Op>& ops, std::int64_t since,
+                            Durability& durability) {
+  for (const Op& op : ops) {
+    if (!op.before || !durability.sync_each()) continue;
+    if (auto synced = sync_tree(project, op.path, since, durability); !synced) return synced;
+  }
+  return {};
+}
+
+Result<void> sync_tree(int root, const std::string& path, std::int64_t since,
+                       Durability& durability) {
+  tree::Parents parents(root);
+  const auto sync_one = [&](const std::string& at, const Node& node) -> Result<tree::Walk> {
+    if (node.ctime < since) return tree::Walk::kOn;
+    if (!durability.sync_each()) return tree::Walk::kStop;
+    if (!node.is_dir() && !node.is_file()) return tree::Walk::kOn;
+    auto dir = parents.of(at);
+    if (!dir) return propagate(dir);
+    const std::string name = tree::split(at).name;
+    auto fd = node.is_dir() ? tree::open_dir(*dir, name) : tree::open_file(*dir, name);
+    if (!fd) return propagate(fd);
+    if (auto synced = tree::sync(fd->get(), at); !synced) return propagate(synced);
+    return tree::Walk::kOn;
+  };
+  auto walked = tree::walk(root, path, sync_one);
+  if (walked || concerns_everything(walked.error().code)) return walked;
+  // Closed to us, or changing under our hands.
+  durability.sync_whole();
+  return {};
+}
+
 Result<void> set_aside(int area, int run_dir, const std::string& path) {
   tree::Parents parents(area);
   auto node = parents.look(path);

@@ -4,6 +4,7 @@
 // Carries out a journal's operations. Each is one rename, so each has happened or has not; which of
 // the two is read off the identities, never remembered.
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,16 @@ Result<void> sync_applied(const Field& field, const Journal& journal);
 
 // Makes the parent directories in the area durable, so that every object is found after a crash.
 Result<void> sync_area(int area, const std::vector<Op>& ops, Durability& durability);
+
+// Makes durable what the operations take out of the project: it is all that a rollback will have,
+// and somebody may have saved it just now. What has not changed since `since` is on disk already.
+Result<void> sync_displaced(int project, const std::vector<Op>& ops, std::int64_t since,
+                            Durability& durability);
+
+// Makes the object at the path durable, with everything below it, as far as it changed since
+// `since`. Nothing there is no error.
+Result<void> sync_tree(int root, const std::string& path, std::int64_t since,
+                       Durability& durability);
 
 // Moves everything that is no operation's other side out of `area`: copies that were no change,
 // whiteouts of what was not deleted, pre-images of what stayed the same.

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <utility>
 
+#include "guard/snapshot/apply.hpp"
+#include "guard/snapshot/durability.hpp"
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/preimage.hpp"
 #include "guard/snapshot/run.hpp"
@@ -420,25 +422,19 @@ void report_ops(const std::vector<Op>& ops, RollbackReport& report) {
   std::sort(report.skipped.begin(), report.skipped.end(), tree::path_less);
 }
 
-// Contents that somebody else wrote may still be in memory only.
-Result<void> sync_displaced(const Store& store, const std::vector<Op>& ops) {
-  tree::Parents parents(store.project_fd());
-  for (const Op& op : ops) {
-    if (!op.before || !S_ISREG(op.before->mode)) continue;
-    auto dir = parents.of(op.path);
-    if (!dir) return propagate(dir);
-    auto file = tree::open_file(*dir, tree::split(op.path).name);
-    if (!file && file.error().code == EACCES) continue;
-    if (!file) return propagate(file);
-    if (auto synced = tree::sync(file->get(), op.path); !synced) return synced;
-  }
+// What somebody else wrote may still be in memory only.
+Result<void> make_displaced_durable(const Store& store, const std::vector<Op>& ops) {
+  Durability durability;
+  if (auto synced = sync_displaced(store.project_fd(), ops, 0, durability); !synced) return synced;
+  auto finished = durability.finish(store.project_fd());
+  if (!finished) return propagate(finished);
   return {};
 }
 
 Result<void> undo(const Store& store, const std::vector<Target>& targets,
                   const std::string& undo_id, Journal& journal, bool force) {
   if (force) {
-    if (auto synced = sync_displaced(store, journal.ops); !synced) return synced;
+    if (auto synced = make_displaced_durable(store, journal.ops); !synced) return synced;
   }
   auto run = make_run(store, undo_id);
   if (!run) return propagate(run);

@@ -22,6 +22,9 @@ using tree::fail_errno;
 
 constexpr const char* kStoreName = ".mixguard";
 
+// The kernel writes what is dirty within half a minute, within ten on some laptops.
+constexpr std::int64_t kWrittenBackAfter = 3600LL * 1'000'000'000;
+
 // Makes the directories of upper that lead to `path`, each like the project's own, so that they
 // merge unnoticed. False when the project has no such directory: then there is nothing to hide.
 Result<bool> make_parents_alike(int upper, int project, const std::string& path) {
@@ -126,8 +129,8 @@ Result<void> Transaction::commit(const ChangeSet& set) {
   if (auto planned = plan(set); !planned) return planned;
   if (auto aside = set_rest_aside(set); !aside) return aside;
   if (auto removed = remove_seeds(); !removed) return removed;
+  if (auto durable = make_durable(set); !durable) return durable;
   if (journal_.ops.empty()) return close_journal(run_, journal_);
-  if (auto cleaned = clean(); !cleaned) return cleaned;
   if (auto written = write_intent(run_, journal_); !written) return written;
   auto done = carry_out(run_, journal_, false);
   for (const Op& op : journal_.ops) {
@@ -218,8 +221,7 @@ Result<void> Transaction::remove_seeds() {
 
 // Takes overlayfs' marks off everything that will come to the project and makes it durable: an
 // exchange of a file whose data is not on disk leaves it empty after a power cut.
-Result<void> Transaction::clean() {
-  Durability durability;
+Result<void> Transaction::clean(Durability& durability) {
   tree::Parents parents(upper_fd_.get());
   const auto clean_one = [&](const std::string& path,
                              const tree::Node& node) -> Result<tree::Walk> {
@@ -233,11 +235,26 @@ Result<void> Transaction::clean() {
     if (!op.after) continue;
     if (auto walked = tree::walk(upper_fd_.get(), op.path, clean_one); !walked) return walked;
   }
-  if (auto synced = sync_area(upper_fd_.get(), journal_.ops, durability); !synced) return synced;
+  return sync_area(upper_fd_.get(), journal_.ops, durability);
+}
+
+// Everything that the renames will move, to either side, and what is kept aside.
+Result<void> Transaction::make_durable(const ChangeSet& set) {
+  Durability durability;
+  if (auto cleaned = clean(durability); !cleaned) return cleaned;
+  const std::int64_t since = journal_.since - kWrittenBackAfter;
+  if (auto displaced = sync_displaced(run_.project.get(), journal_.ops, since, durability);
+      !displaced)
+    return displaced;
+  const bool keeps = set.has(Disposition::kQuarantine) || set.has(Disposition::kConflict) ||
+                     !late_conflicts_.empty();
+  if (keeps) {
+    if (auto kept = sync_tree(run_.dir.get(), "quarantine", 0, durability); !kept) return kept;
+  }
   auto finished = durability.finish(upper_fd_.get());
   if (!finished) return propagate(finished);
   run_.findable = *finished;
-  return {};
+  return keeps ? make_findable(run_) : Result<void>();
 }
 
 Result<void> Transaction::discard() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "guard/snapshot/change.hpp"
+#include "guard/snapshot/durability.hpp"
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/store.hpp"
@@ -57,7 +58,8 @@ class Transaction {
   Result<void> plan_change(const Change& change, tree::Parents& upper, tree::Parents& project);
   Result<void> set_rest_aside(const ChangeSet& set);
   Result<void> remove_seeds();
-  Result<void> clean();
+  Result<void> clean(Durability& durability);
+  Result<void> make_durable(const ChangeSet& set);
 
   Run run_;
   Journal journal_;
