@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "guard/snapshot/attributes.hpp"
 #include "guard/snapshot/overlay_marks.hpp"
 #include "guard/snapshot/tree.hpp"
 
@@ -171,7 +172,16 @@ class Collector {
     auto same = tree::same_content(sides.upper.get(), entry.name, sides.live.get(), entry.name);
     // A file that its owner cannot read was not made by copying one that can.
     if (!same && same.error().code == EACCES) return false;
-    return same;
+    if (!same || !*same) return same;
+    return same_attributes(sides, entry.name);
+  }
+
+  static Result<bool> same_attributes(const Sides& sides, const std::string& name) {
+    auto ours = extended_attributes(sides.upper.get(), name);
+    if (!ours) return propagate(ours);
+    auto theirs = extended_attributes(sides.live.get(), name);
+    if (!theirs) return propagate(theirs);
+    return *ours == *theirs;
   }
 
   // What the project has in a directory that the command's own stands in front of.

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "guard/snapshot/attributes.hpp"
 #include "guard/snapshot/copy_file.hpp"
 #include "guard/snapshot/durability.hpp"
 #include "guard/snapshot/manifest.hpp"
@@ -238,7 +239,13 @@ class Differ {
     if (live.size != was.size || live.mtime != was.mtime) return false;
     auto copies = copies_.of(path);
     if (!copies) return propagate(copies);
-    return tree::same_content(*dir, name, *copies, name);
+    auto same = tree::same_content(*dir, name, *copies, name);
+    if (!same || !*same) return same;
+    auto present = extended_attributes(*dir, name);
+    if (!present) return propagate(present);
+    auto kept = extended_attributes(*copies, name);
+    if (!kept) return propagate(kept);
+    return *present == *kept;
   }
 
   Result<void> add(const std::string& path, const std::optional<Identity>& before,
