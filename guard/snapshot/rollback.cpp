@@ -16,6 +16,7 @@
 
 #include "guard/snapshot/apply.hpp"
 #include "guard/snapshot/durability.hpp"
+#include "guard/snapshot/git_lock.hpp"
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/preimage.hpp"
 #include "guard/snapshot/run.hpp"
@@ -494,6 +495,10 @@ Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
   report.skipped = planner.take_skipped();
   Journal journal;
   journal.ops = planner.take_ops();
+  if (!options.force) {
+    if (auto free = refuse_while_git_works(store.project_fd(), journal.ops); !free)
+      return propagate(free);
+  }
   if (!options.dry_run && !journal.ops.empty()) {
     auto outcomes = outcomes_of(store, *targets, planner.complete());
     if (!outcomes) return propagate(outcomes);
