@@ -104,6 +104,7 @@ if [ "$(id -u)" -eq 0 ]; then
   group sandbox-as-user tests/as_user.sh run "$other" "$other/bin/tests/sandbox_tests"
   group sandbox-as-user-without-userns tests/as_user.sh run "$other" "$other/bin/tests/hide" userns -- "$other/bin/tests/sandbox_tests"
   group guard-as-user tests/as_user.sh run "$other" "$other/bin/tests/guard_tests"
+  group crash-steps-as-user tests/as_user.sh run "$other" "$other/bin/tests/crash_tests" '[closed]'
   # Mostly waiting for virtual machines to start: two at a time are as good as one.
   beside e2e-as-user tests/as_user.sh run "$other" "$other/tests/e2e/run.sh" "$other/bin/mixguard"
 fi

@@ -71,6 +71,26 @@ Result<void> make_usable(int dir) {
   return {};
 }
 
+enum class Lending { kOpens, kCloses };
+
+// Opens the closed directories to their owner, or closes them again. One that somebody gave another
+// mode or replaced is left alone; so a kill between the two is made up for by doing both again.
+Result<void> lend(int project, const Journal& journal, Lending what) {
+  for (const auto& [path, mode] : journal.closed) {
+    auto dir = tree::open_dir(project, path);
+    if (!dir && concerns_everything(dir.error().code)) return propagate(dir);
+    if (!dir) continue;
+    auto node = tree::look_at(dir->get(), path);
+    if (!node) return propagate(node);
+    const mode_t open = mode | S_IWUSR;
+    const bool ours = node->permissions() == (what == Lending::kOpens ? mode : open);
+    if (!ours || ::fchmod(dir->get(), what == Lending::kOpens ? open : mode) == 0) continue;
+    // Made immutable, say: the renames in it will tell.
+    if (concerns_everything(errno)) return tree::fail_errno("change the mode of", path);
+  }
+  return {};
+}
+
 class Applier {
  public:
   Applier(const Field& field, const Journal& journal, bool recovering)
@@ -318,6 +338,22 @@ std::set<std::string> parents_of_other_sides(const Journal& journal) {
 
 }  // namespace
 
+Result<std::vector<std::pair<std::string, mode_t>>> closed_parents(int project,
+                                                                   const std::vector<Op>& ops) {
+  std::vector<std::pair<std::string, mode_t>> closed;
+  for (const std::string& path : parents_of(ops)) {
+    auto dir = tree::open_dir(project, path);
+    // Gone, or still to come, or shut: whatever is to be done there will tell.
+    if (!dir) continue;
+    auto node = tree::look_at(dir->get(), path);
+    if (!node) return propagate(node);
+    if (lacks_write(node->mode) && node->owner == ::geteuid() &&
+        ::faccessat(dir->get(), ".", W_OK, AT_EACCESS) < 0)
+      closed.emplace_back(path, node->permissions());
+  }
+  return closed;
+}
+
 Result<void> apply(const Field& field, Journal& journal, bool recovering) {
   Applier applier(field, journal, recovering);
   const auto pass = [&](bool attributes) -> Result<void> {
@@ -331,7 +367,11 @@ Result<void> apply(const Field& field, Journal& journal, bool recovering) {
     }
     return {};
   };
-  if (auto objects = pass(false); !objects) return objects;
+  if (auto opened = lend(field.project, journal, Lending::kOpens); !opened) return opened;
+  auto objects = pass(false);
+  auto closed = lend(field.project, journal, Lending::kCloses);
+  if (!objects) return objects;
+  if (!closed) return closed;
   // Modes and times of directories last: the renames move the times.
   return pass(true);
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "guard/snapshot/durability.hpp"
@@ -21,6 +22,10 @@ struct Field {
   int runs = -1;
   int run = -1;
 };
+
+// What Journal::closed has to hold before the operations are carried out.
+Result<std::vector<std::pair<std::string, mode_t>>> closed_parents(int project,
+                                                                   const std::vector<Op>& ops);
 
 // Sets Op::withheld where an operation could not be carried out. Fails only for what concerns the
 // whole file system.

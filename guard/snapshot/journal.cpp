@@ -58,6 +58,9 @@ json to_json(const Journal& journal) {
   json outcomes = json::array();
   for (const auto& [run, state] : journal.outcomes)
     outcomes.push_back(json::array({run, name_of(kStates, state)}));
+  json closed = json::array();
+  for (const auto& [path, mode] : journal.closed)
+    closed.push_back(json::array({bytes_to_json(path), mode}));
   return {{"version", 1},
           {"kind", name_of(kKinds, journal.kind)},
           {"state", name_of(kStates, journal.state)},
@@ -71,6 +74,7 @@ json to_json(const Journal& journal) {
           {"hidden", to_json(journal.hidden)},
           {"roots", to_json(journal.roots)},
           {"ops", std::move(ops)},
+          {"closed", std::move(closed)},
           {"outcomes", std::move(outcomes)}};
 }
 
@@ -176,6 +180,11 @@ std::optional<Journal> from_json(const json& document) {
   journal.hidden = read_paths(reader, member("hidden"));
   journal.roots = read_paths(reader, member("roots"));
   for (const json& value : member("ops")) journal.ops.push_back(read_op(reader, value));
+  if (document.is_object() && document.contains("closed")) {
+    for (const json& value : document["closed"])
+      journal.closed.emplace_back(reader.bytes(reader.item(value, 0)),
+                                  reader.integer<mode_t>(reader.item(value, 1)));
+  }
   for (const json& value : member("outcomes")) {
     journal.outcomes.emplace_back(reader.bytes(reader.item(value, 0)),
                                   reader.named<RunState>(kStates, reader.item(value, 1)));

@@ -82,6 +82,9 @@ struct Journal {
   std::vector<std::string> hidden;  // whiteouts that were put into upper/, not by the command
   std::vector<std::string> roots;   // pre-images: what was captured
   std::vector<Op> ops;
+  // Directories of the project in which operations rename and which their owner may not write, with
+  // their permission bits: opened for as long as the operations are carried out.
+  std::vector<std::pair<std::string, mode_t>> closed;
   std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done
 };
 

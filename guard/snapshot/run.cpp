@@ -146,6 +146,9 @@ Result<void> record(Run& run, const Journal& journal) {
 }
 
 Result<void> write_intent(Run& run, Journal& journal) {
+  auto closed = closed_parents(run.project.get(), journal.ops);
+  if (!closed) return propagate(closed);
+  journal.closed = std::move(*closed);
   auto now = tree::moment(run.dir.get());
   if (!now) return propagate(now);
   journal.intended = *now;
