@@ -94,7 +94,8 @@ for hidden in listener ptrace; do
 done
 group guard "$bin/tests/guard_tests"
 group fuzz-corpus tests/fuzz/replay.sh "$bin/tests/fuzz"
-group crash-steps "$bin/tests/crash_tests"
+group crash-steps "$bin/tests/crash_tests" '~[power]'
+group power-cuts "$bin/tests/crash_tests" '[power]'
 if [ "$(id -u)" -eq 0 ]; then
   # The same again without privileges; a directory of its own, because the tree may not be readable for others.
   other=$(mktemp -d /tmp/mixguard-tests-XXXXXX)
@@ -103,6 +104,7 @@ if [ "$(id -u)" -eq 0 ]; then
   group sandbox-as-user tests/as_user.sh run "$other" "$other/bin/tests/sandbox_tests"
   group sandbox-as-user-without-userns tests/as_user.sh run "$other" "$other/bin/tests/hide" userns -- "$other/bin/tests/sandbox_tests"
   group guard-as-user tests/as_user.sh run "$other" "$other/bin/tests/guard_tests"
+  group crash-steps-as-user tests/as_user.sh run "$other" "$other/bin/tests/crash_tests" '[closed]'
   # Mostly waiting for virtual machines to start: two at a time are as good as one.
   beside e2e-as-user tests/as_user.sh run "$other" "$other/tests/e2e/run.sh" "$other/bin/mixguard"
 fi

@@ -72,20 +72,31 @@ std::map<std::string, const Op*> by_path(const std::vector<Op>& ops) {
   return objects;
 }
 
-// Directories whose mode is set at the end, whatever happened to it meanwhile.
-std::set<std::string> attributed(const std::vector<Op>& ops) {
-  std::set<std::string> paths;
-  for (const Op& op : ops) {
-    if (op.attributes) paths.insert(op.path);
-  }
-  return paths;
-}
-
-// Makes a directory one that can be renamed in, whatever its mode.
+// A directory of the area that only leads to objects: its own mode means nothing.
 Result<void> make_usable(int dir) {
   if (::faccessat(dir, ".", W_OK, AT_EACCESS) == 0) return {};
   if (::fchmod(dir, S_IRWXU) < 0)
     return tree::fail_errno("change the mode of", "a run's directory");
+  return {};
+}
+
+enum class Lending { kOpens, kCloses };
+
+// Opens the closed directories to their owner, or closes them again. One that somebody gave another
+// mode or replaced is left alone; so a kill between the two is made up for by doing both again.
+Result<void> lend(int project, const Journal& journal, Lending what) {
+  for (const auto& [path, mode] : journal.closed) {
+    auto dir = tree::open_dir(project, path);
+    if (!dir && concerns_everything(dir.error().code)) return propagate(dir);
+    if (!dir) continue;
+    auto node = tree::look_at(dir->get(), path);
+    if (!node) return propagate(node);
+    const mode_t open = mode | S_IWUSR;
+    const bool ours = node->permissions() == (what == Lending::kOpens ? mode : open);
+    if (!ours || ::fchmod(dir->get(), what == Lending::kOpens ? open : mode) == 0) continue;
+    // Made immutable, say: the renames in it will tell.
+    if (concerns_everything(errno)) return tree::fail_errno("change the mode of", path);
+  }
   return {};
 }
 
@@ -98,7 +109,6 @@ class Applier {
         area_(field.runs),
         shared_(shared_inodes(journal.ops)),
         renamed_in_(full_parents_of(journal.ops)),
-        lendable_(attributed(journal.ops)),
         objects_(by_path(journal.ops)) {}
 
   Result<void> carry_out(Op& op) {
@@ -185,9 +195,6 @@ class Applier {
     if (!changed || !changed->empty()) return changed;
     if (op.after && !same_object(op.after, place->area))
       return "its other version is not in the store";
-    if (lendable_.contains(tree::split(op.path).parent)) {
-      if (auto usable = make_usable(place->live_dir); !usable) return propagate(usable);
-    }
     if (auto moved = move(op, *place); !moved) return propagate(moved);
     return settle(op, *place);
   }
@@ -282,9 +289,7 @@ class Applier {
     if (!node) return propagate(node);
     if (!*node || !(*node)->is_dir()) return "it was replaced meanwhile";
     const mode_t mode = (*node)->permissions();
-    // The last is make_usable()'s.
-    if (mode != after.mode && mode != before.mode && mode != S_IRWXU)
-      return "its mode changed meanwhile";
+    if (mode != after.mode && mode != before.mode) return "its mode changed meanwhile";
     if (mode != after.mode) {
       if (auto set = tree::set_mode(*dir, name, after.mode); !set) return propagate(set);
     }
@@ -301,7 +306,6 @@ class Applier {
   tree::Parents area_;
   const std::set<std::uint64_t> shared_;
   const std::set<std::string> renamed_in_;
-  const std::set<std::string> lendable_;
   const std::map<std::string, const Op*> objects_;
 };
 
@@ -375,6 +379,22 @@ std::set<std::string> parents_of_other_sides(const Journal& journal) {
 
 }  // namespace
 
+Result<std::vector<std::pair<std::string, mode_t>>> closed_parents(int project,
+                                                                   const std::vector<Op>& ops) {
+  std::vector<std::pair<std::string, mode_t>> closed;
+  for (const std::string& path : parents_of("", ops)) {
+    auto dir = tree::open_dir(project, path);
+    // Gone, or still to come, or shut: whatever is to be done there will tell.
+    if (!dir) continue;
+    auto node = tree::look_at(dir->get(), path);
+    if (!node) return propagate(node);
+    if (lacks_write(node->mode) && node->owner == ::geteuid() &&
+        ::faccessat(dir->get(), ".", W_OK, AT_EACCESS) < 0)
+      closed.emplace_back(path, node->permissions());
+  }
+  return closed;
+}
+
 Result<void> apply(const Field& field, Journal& journal, bool recovering, const OnStep& on_step) {
   Applier applier(field, journal, recovering);
   std::size_t over = 0;
@@ -390,7 +410,13 @@ Result<void> apply(const Field& field, Journal& journal, bool recovering, const 
     }
     return {};
   };
-  if (auto objects = pass(false); !objects) return objects;
+  auto project = field.live.of("");
+  if (!project) return propagate(project);
+  if (auto opened = lend(*project, journal, Lending::kOpens); !opened) return opened;
+  auto objects = pass(false);
+  auto closed = lend(*project, journal, Lending::kCloses);
+  if (!objects) return objects;
+  if (!closed) return closed;
   // Modes and times of directories last: the renames move the times.
   return pass(true);
 }
@@ -413,6 +439,37 @@ Result<void> sync_applied(const Field& field, const Journal& journal) {
 Result<void> sync_area(int area, const std::string& root, const std::vector<Op>& ops,
                        Durability& durability) {
   return sync_dirs(area, parents_of(root, ops), durability);
+}
+
+Result<void> sync_displaced(int live, const std::string& root, const std::vector<Op>& ops,
+                            std::int64_t since, Durability& durability) {
+  for (const Op& op : ops) {
+    if (!op.before || op.root != root || !durability.sync_each()) continue;
+    if (auto synced = sync_tree(live, op.path, since, durability); !synced) return synced;
+  }
+  return {};
+}
+
+Result<void> sync_tree(int root, const std::string& path, std::int64_t since,
+                       Durability& durability) {
+  tree::Parents parents(root);
+  const auto sync_one = [&](const std::string& at, const Node& node) -> Result<tree::Walk> {
+    if (node.ctime < since) return tree::Walk::kOn;
+    if (!durability.sync_each()) return tree::Walk::kStop;
+    if (!node.is_dir() && !node.is_file()) return tree::Walk::kOn;
+    auto dir = parents.of(at);
+    if (!dir) return propagate(dir);
+    const std::string name = tree::split(at).name;
+    auto fd = node.is_dir() ? tree::open_dir(*dir, name) : tree::open_file(*dir, name);
+    if (!fd) return propagate(fd);
+    if (auto synced = tree::sync(fd->get(), at); !synced) return propagate(synced);
+    return tree::Walk::kOn;
+  };
+  auto walked = tree::walk(root, path, sync_one);
+  if (walked || concerns_everything(walked.error().code)) return walked;
+  // Closed to us, or changing under our hands.
+  durability.sync_whole();
+  return {};
 }
 
 Result<void> set_aside(int area, int run_dir, const std::string& root, const std::string& path) {

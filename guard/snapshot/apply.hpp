@@ -5,8 +5,10 @@
 // the two is read off the identities, never remembered.
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "guard/snapshot/durability.hpp"
@@ -27,6 +29,10 @@ struct Field {
 // Told after each operation: how many are over, and of how many.
 using OnStep = std::function<void(std::size_t done, std::size_t total)>;
 
+// What Journal::closed has to hold before the operations are carried out.
+Result<std::vector<std::pair<std::string, mode_t>>> closed_parents(int project,
+                                                                   const std::vector<Op>& ops);
+
 // Sets Op::withheld where an operation could not be carried out. Fails only for what concerns the
 // whole file system.
 Result<void> apply(const Field& field, Journal& journal, bool recovering,
@@ -38,6 +44,17 @@ Result<void> sync_applied(const Field& field, const Journal& journal);
 // Makes the parent directories in the root's area durable, so that every object is found after a
 // crash.
 Result<void> sync_area(int area, const std::string& root, const std::vector<Op>& ops,
+                       Durability& durability);
+
+// Makes durable what the operations take out of the root at `live`: it is all that a rollback will
+// have, and somebody may have saved it just now. What has not changed since `since` is on disk
+// already.
+Result<void> sync_displaced(int live, const std::string& root, const std::vector<Op>& ops,
+                            std::int64_t since, Durability& durability);
+
+// Makes the object at the path durable, with everything below it, as far as it changed since
+// `since`. Nothing there is no error.
+Result<void> sync_tree(int root, const std::string& path, std::int64_t since,
                        Durability& durability);
 
 // Moves everything that is no operation's other side out of the root's `area`: copies that were no

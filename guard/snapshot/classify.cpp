@@ -2,6 +2,7 @@
 #include "guard/snapshot/classify.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <iterator>
 #include <map>
@@ -11,6 +12,7 @@
 
 #include "guard/snapshot/overlay_marks.hpp"
 #include "guard/snapshot/tree.hpp"
+#include "guard/snapshot/xattrs.hpp"
 
 namespace mixguard::guard {
 namespace {
@@ -171,7 +173,20 @@ class Collector {
     auto same = tree::same_content(sides.upper.get(), entry.name, sides.live.get(), entry.name);
     // A file that its owner cannot read was not made by copying one that can.
     if (!same && same.error().code == EACCES) return false;
-    return same;
+    if (!same || !*same) return same;
+    return same_attributes(sides, entry.name);
+  }
+
+  static Result<bool> same_attributes(const Sides& sides, const std::string& name) {
+    std::array<std::string, 2> attributes;
+    for (std::size_t i = 0; i < attributes.size(); ++i) {
+      auto file = tree::open_file(i == 0 ? sides.upper.get() : sides.live.get(), name);
+      if (!file) return propagate(file);
+      auto read = read_xattrs(file->get(), name);
+      if (!read) return propagate(read);
+      attributes[i] = std::move(*read);
+    }
+    return attributes[0] == attributes[1];
   }
 
   // What the project has in a directory that the command's own stands in front of.

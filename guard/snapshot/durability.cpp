@@ -41,6 +41,11 @@ bool Durability::sync_each() {
   return !whole_;
 }
 
+void Durability::sync_whole() {
+  ++count_;
+  whole_ = true;
+}
+
 Result<bool> Durability::finish(int fd) const {
   if (!whole_ || count_ == 0) return false;
   if (::syncfs(fd) < 0) return tree::fail_errno("sync", "the project's file system");

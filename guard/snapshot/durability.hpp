@@ -18,6 +18,8 @@ class Durability {
 
   // True: the caller syncs this object itself. Counts.
   [[nodiscard]] bool sync_each();
+  // Something that has to be durable cannot be opened for a sync of its own.
+  void sync_whole();
   // Syncs the file system of `fd` if any object was left to it. True when it did.
   Result<bool> finish(int fd) const;
 

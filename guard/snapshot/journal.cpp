@@ -78,6 +78,9 @@ json to_json(const Journal& journal) {
   json outcomes = json::array();
   for (const auto& [run, state] : journal.outcomes)
     outcomes.push_back(json::array({run, name_of(kStates, state)}));
+  json closed = json::array();
+  for (const auto& [path, mode] : journal.closed)
+    closed.push_back(json::array({bytes_to_json(path), mode}));
   return {{"version", 1},
           {"kind", name_of(kKinds, journal.kind)},
           {"state", name_of(kStates, journal.state)},
@@ -93,6 +96,7 @@ json to_json(const Journal& journal) {
           {"extra_roots", to_json(journal.extra_roots)},
           {"ops", std::move(ops)},
           {"quarantined", std::move(quarantined)},
+          {"closed", std::move(closed)},
           {"outcomes", std::move(outcomes)}};
 }
 
@@ -235,6 +239,11 @@ std::optional<Journal> from_json(const json& document) {
   if (document.is_object() && document.contains("quarantined")) {
     for (const json& value : document["quarantined"])
       journal.quarantined.push_back(read_change(reader, value));
+  }
+  if (document.is_object() && document.contains("closed")) {
+    for (const json& value : document["closed"])
+      journal.closed.emplace_back(reader.bytes(reader.item(value, 0)),
+                                  reader.integer<mode_t>(reader.item(value, 1)));
   }
   for (const json& value : member("outcomes")) {
     journal.outcomes.emplace_back(reader.bytes(reader.item(value, 0)),

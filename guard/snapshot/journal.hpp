@@ -100,6 +100,9 @@ struct Journal {
   // What was not committed and why, topmost paths only; it lies below quarantine/. What apply()
   // withheld is told by the operations.
   std::vector<Change> quarantined;
+  // Directories of the project in which operations rename and which their owner may not write, with
+  // their permission bits: opened for as long as the operations are carried out.
+  std::vector<std::pair<std::string, mode_t>> closed;
   std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done
 };
 

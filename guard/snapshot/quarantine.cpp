@@ -225,7 +225,7 @@ class Acceptance {
         target = std::move(*read);
       }
       if (node.whiteout && at == path) return tree::Walk::kPast;
-      const auto refusal = object_refusal(store_.project_root(), at, node.mode, target);
+      const auto refusal = object_refusal(store_.project_root(), at, node.mode, target, {});
       if (refusal) why = (at == path ? "" : "`" + at + "` in it: ") + *refusal;
       return refusal ? tree::Walk::kStop : tree::Walk::kOn;
     };
@@ -261,7 +261,7 @@ class Acceptance {
       if (done && op.before && S_ISREG(op.before->mode)) done = sync_file(op.path);
       if (!done) return done;
     }
-    auto area = sync_area(quarantine_.fd(), ops_, durability);
+    auto area = sync_area(quarantine_.fd(), "", ops_, durability);
     if (!area) return area;
     auto finished = durability.finish(quarantine_.fd());
     if (!finished) return propagate(finished);

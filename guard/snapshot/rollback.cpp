@@ -14,6 +14,9 @@
 #include <string_view>
 #include <utility>
 
+#include "guard/snapshot/apply.hpp"
+#include "guard/snapshot/durability.hpp"
+#include "guard/snapshot/git_lock.hpp"
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/mix_layout.hpp"
 #include "guard/snapshot/preimage.hpp"
@@ -485,21 +488,20 @@ Result<std::vector<std::pair<std::string, RunState>>> outcomes_of(
   return outcomes;
 }
 
-// Contents that somebody else wrote may still be in memory only.
-Result<void> sync_displaced(const Store& store, const Journal& journal) {
+// What somebody else wrote may still be in memory only.
+Result<void> make_displaced_durable(const Store& store, const Journal& journal) {
   const LiveTrees trees(store.project_fd(), store.project_fd(), journal.extra_roots);
-  std::map<std::string, tree::Parents> parents;
-  for (const Op& op : journal.ops) {
-    if (!op.before || !S_ISREG(op.before->mode)) continue;
-    auto root = trees.of(op.root);
-    if (!root) return propagate(root);
-    auto dir = parents.try_emplace(op.root, *root).first->second.of(op.path);
-    if (!dir) return propagate(dir);
-    auto file = tree::open_file(*dir, tree::split(op.path).name);
-    if (!file && file.error().code == EACCES) continue;
-    if (!file) return propagate(file);
-    if (auto synced = tree::sync(file->get(), op.path); !synced) return synced;
+  Durability durability;
+  std::set<std::string> roots;
+  for (const Op& op : journal.ops) roots.insert(op.root);
+  for (const std::string& root : roots) {
+    auto live = trees.of(root);
+    if (!live) return propagate(live);
+    auto synced = sync_displaced(*live, root, journal.ops, 0, durability);
+    if (!synced) return synced;
   }
+  auto finished = durability.finish(store.project_fd());
+  if (!finished) return propagate(finished);
   return {};
 }
 
@@ -507,7 +509,7 @@ Result<void> undo(const Store& store, const std::vector<Target>& targets,
                   const DependencyUndo& dependencies, const std::string& undo_id, Journal& journal,
                   const RollbackOptions& options) {
   if (options.force) {
-    if (auto synced = sync_displaced(store, journal); !synced) return synced;
+    if (auto synced = make_displaced_durable(store, journal); !synced) return synced;
   }
   auto run = make_run(store, undo_id);
   if (!run) return propagate(run);
@@ -609,6 +611,10 @@ Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
   report.left_alone = dependencies->left_alone();
   auto checked = check_plan(what, options, planner.matched(), journal, report);
   if (!checked) return propagate(checked);
+  if (!options.force) {
+    if (auto free = refuse_while_git_works(store.project_fd(), journal.ops); !free)
+      return propagate(free);
+  }
   if (!options.dry_run && !journal.ops.empty()) {
     const bool whole = report.left_alone.empty();
     auto outcomes =

@@ -144,16 +144,24 @@ Result<void> forget_run(const Store& store, const std::string& run_id) {
   return mark_ended(store.fd(), run_id);
 }
 
-Result<void> record(Run& run, const Journal& journal) {
+Result<void> make_findable(Run& run) {
   for (const char* name : {"runs", "active"}) {
     if (run.findable) break;
     if (auto synced = sync_store_dir(run, name); !synced) return synced;
   }
   run.findable = true;
+  return {};
+}
+
+Result<void> record(Run& run, const Journal& journal) {
+  if (auto findable = make_findable(run); !findable) return findable;
   return save_journal(run.dir.get(), journal, true);
 }
 
 Result<void> write_intent(Run& run, Journal& journal) {
+  auto closed = closed_parents(run.project.get(), journal.ops);
+  if (!closed) return propagate(closed);
+  journal.closed = std::move(*closed);
   auto now = tree::moment(run.dir.get());
   if (!now) return propagate(now);
   journal.intended = *now;

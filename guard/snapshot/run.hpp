@@ -39,6 +39,8 @@ Result<void> discard_run(Run& run);
 // Removes the mark of a run that is not there any more.
 Result<void> forget_run(const Store& store, const std::string& run_id);
 
+// Makes the way to the run durable: after a power cut it is there.
+Result<void> make_findable(Run& run);
 // Makes the journal durable, and the run findable for recover() after a power cut.
 Result<void> record(Run& run, const Journal& journal);
 

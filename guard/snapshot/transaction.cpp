@@ -24,6 +24,9 @@ using tree::fail_errno;
 
 constexpr const char* kStoreName = ".mixguard";
 
+// The kernel writes what is dirty within half a minute, within ten on some laptops.
+constexpr std::int64_t kWrittenBackAfter = 3600LL * 1'000'000'000;
+
 // Makes the directories of upper that lead to `path`, each like the project's own, so that they
 // merge unnoticed. False when the project has no such directory: then there is nothing to hide.
 Result<bool> make_parents_alike(int upper, int project, const std::string& path) {
@@ -209,8 +212,8 @@ Result<void> Transaction::commit(const ChangeSet& set) {
   for (const Tree& tree : trees_) {
     if (auto removed = remove_seeds(tree); !removed) return removed;
   }
+  if (auto durable = make_durable(set); !durable) return durable;
   if (journal_.ops.empty()) return close_journal(run_, journal_);
-  if (auto cleaned = clean(); !cleaned) return cleaned;
   if (auto written = write_intent(run_, journal_); !written) return written;
   auto done = carry_out(run_, journal_, false);
   for (const Op& op : journal_.ops) {
@@ -324,21 +327,7 @@ Result<void> Transaction::remove_seeds(const Tree& tree) {
 
 // Takes overlayfs' marks off everything that will come to the project and makes it durable: an
 // exchange of a file whose data is not on disk leaves it empty after a power cut.
-Result<void> Transaction::clean() {
-  Durability durability;
-  for (const Tree& tree : trees_) {
-    if (auto cleaned = clean_objects_of(tree, durability); !cleaned) return cleaned;
-    auto synced = sync_area(tree.upper.get(), tree.name, journal_.ops, durability);
-    if (!synced) return synced;
-  }
-  // All of them are on one file system.
-  auto finished = durability.finish(run_.dir.get());
-  if (!finished) return propagate(finished);
-  run_.findable = *finished;
-  return {};
-}
-
-Result<void> Transaction::clean_objects_of(const Tree& tree, Durability& durability) {
+Result<void> Transaction::clean(const Tree& tree, Durability& durability) {
   tree::Parents parents(tree.upper.get());
   const auto clean_one = [&](const std::string& path,
                              const tree::Node& node) -> Result<tree::Walk> {
@@ -352,7 +341,33 @@ Result<void> Transaction::clean_objects_of(const Tree& tree, Durability& durabil
     if (op.root != tree.name || !op.after) continue;
     if (auto walked = tree::walk(tree.upper.get(), op.path, clean_one); !walked) return walked;
   }
-  return {};
+  return sync_area(tree.upper.get(), tree.name, journal_.ops, durability);
+}
+
+// Everything that the renames will move, to either side, and what is kept aside.
+Result<void> Transaction::make_durable(const ChangeSet& set) {
+  Durability durability;
+  const LiveTrees live(run_.project.get(), run_.dir.get(), journal_.extra_roots);
+  const std::int64_t since = journal_.since - kWrittenBackAfter;
+  for (const Tree& tree : trees_) {
+    if (auto cleaned = clean(tree, durability); !cleaned) return cleaned;
+    const auto root = live.of(tree.name);
+    // One that nothing is to be done in may be gone.
+    if (!root) continue;
+    auto displaced = sync_displaced(*root, tree.name, journal_.ops, since, durability);
+    if (!displaced) return displaced;
+  }
+  const bool keeps = set.has(Disposition::kQuarantine) || set.has(Disposition::kConflict) ||
+                     !late_conflicts_.empty();
+  for (const char* kept : {"quarantine", "outside"}) {
+    if (!keeps) break;
+    if (auto synced = sync_tree(run_.dir.get(), kept, 0, durability); !synced) return synced;
+  }
+  // All of them are on one file system.
+  auto finished = durability.finish(run_.dir.get());
+  if (!finished) return propagate(finished);
+  run_.findable = *finished;
+  return keeps ? make_findable(run_) : Result<void>();
 }
 
 Result<void> Transaction::discard() {

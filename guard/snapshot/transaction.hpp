@@ -109,8 +109,8 @@ class Transaction {
   Result<void> set_rest_aside(const ChangeSet& set);
   void remember_reasons(std::vector<Change> held);
   Result<void> remove_seeds(const Tree& tree);
-  Result<void> clean();
-  Result<void> clean_objects_of(const Tree& tree, Durability& durability);
+  Result<void> clean(const Tree& tree, Durability& durability);
+  Result<void> make_durable(const ChangeSet& set);
 
   Run run_;
   Journal journal_;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "guard/snapshot/check.hpp"
@@ -200,6 +201,44 @@ TEST_CASE("killed, killed in the recovery and killed in the recovery of that: on
   INFO("scenario " << scenario);
   // Before the intent and at the very end there is not enough to recover for two more.
   CHECK(sweep_three_deep(scenarios[scenario]) > 25);
+}
+
+// A directory that its owner may not write, and a commit that writes in it.
+void fill_closed(const Project& project) {
+  for (const char* path : {"shut/x", "shut/gone", "opened/x", "opened/y"})
+    project.write(path, "old");
+  ::chmod(project.at("shut").c_str(), 0500);
+  ::chmod(project.at("opened").c_str(), 0500);
+  settle_times(project.root());
+  REQUIRE(project.store().exists());
+}
+
+bool commit_closed(const Project& project, const std::function<void()>& before_commit) {
+  auto transaction = Transaction::begin(project.store(), new_run_id(), {});
+  if (!transaction) return false;
+  const std::string& upper = transaction->upper();
+  for (const char* path : {"/shut/x", "/shut/new", "/opened/x"})
+    testing::write_file(upper + path, "new");
+  testing::whiteout(upper + "/shut/gone");
+  ::chmod((upper + "/shut").c_str(), 0500);
+  ::chmod((upper + "/opened").c_str(), 0700);
+  settle_times(upper);
+  before_commit();
+  const auto set = transaction->changes({"test", {"**"}});
+  return set && transaction->commit(*set) && transaction->late_conflicts().empty();
+}
+
+// Only an ordinary user is kept out by a mode: tests/run.sh runs this as one.
+TEST_CASE("in a directory that is closed to its owner a kill leaves one of two trees", "[closed]") {
+  use_memory();
+  sweep(
+      {fill_closed, [](const Project& project) { return commit_closed(project, start_counting); }},
+      4);
+  const auto committed = [](const Project& project) {
+    fill_closed(project);
+    REQUIRE(commit_closed(project, [] {}));
+  };
+  sweep({committed, [](const Project& project) { return testing::roll_back(project); }}, 8);
 }
 
 void write_through(const Project& project) {

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -136,7 +137,7 @@ TEST_CASE("a tail torn at any byte is cut off and the chain goes on") {
   fill(store, 3);
   const Lines lines(project);
   const auto whole = fs::file_size(lines.path);
-  for (std::size_t torn = 1; torn <= lines.all[2].size(); torn += 7) {
+  for (std::size_t torn = 1; torn <= lines.all[2].size(); ++torn) {
     fs::resize_file(lines.path, whole - torn);
     const auto result = check(store);
     CHECK(result.torn_tail);
@@ -146,6 +147,40 @@ TEST_CASE("a tail torn at any byte is cut off and the chain goes on") {
     CHECK(check(store).damage.empty());
     lines.save();
   }
+}
+
+TEST_CASE("a bit that is flipped anywhere but in the last record shows, with its line") {
+  Project project;
+  const Store store = project.store();
+  fill(store, 4);
+  const std::string path = project.at(".mixguard/log.jsonl");
+  const std::string sound = testing::read_file(path);
+  const std::size_t last = sound.rfind('\n', sound.size() - 2) + 1;
+  std::uint64_t line = 1;
+  for (std::size_t at = 0; at < last; ++at) {
+    for (const char bit : {'\x01', '\x80'}) {
+      std::string text = sound;
+      text[at] = static_cast<char>(text[at] ^ bit);
+      testing::write_file(path, text);
+      INFO("byte " << at << " of line " << line);
+      const auto found = damaged(check(store));
+      REQUIRE(std::find(found.begin(), found.end(), line) != found.end());
+    }
+    if (sound[at] == '\n') ++line;
+  }
+}
+
+TEST_CASE("in the last record what binds it to the chain shows, and what makes it a record") {
+  Project project;
+  const Store store = project.store();
+  fill(store, 3);
+  Lines lines(project);
+  std::string& last = lines.all.back();
+  SECTION("its link") { last[last.rfind('"') - 1] ^= 1; }
+  SECTION("its sequence") { last.replace(last.find(":3"), 2, ":7"); }
+  SECTION("its form") { last.front() ^= 1; }
+  lines.save();
+  CHECK_FALSE(check(store).damage.empty());
 }
 
 TEST_CASE("a log whose last record is damaged takes no more") {

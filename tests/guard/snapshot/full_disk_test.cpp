@@ -5,10 +5,12 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -43,28 +45,44 @@ void expect_full(const Result<T>& result) {
   expect(result.error().message.ends_with(": No space left on device"), result.error().message);
 }
 
-// Takes all the space there is; gives it back when it goes.
+constexpr const char* kSmall = "2m,nr_inodes=200";
+
+// Takes all the space there is, or all the inodes; gives it back when it goes.
+enum class Shortage { kSpace, kInodes };
 class Filler {
  public:
-  explicit Filler(std::string path) : path_(std::move(path)) {
+  Filler(std::string path, Shortage shortage) : path_(std::move(path)) {
+    shortage == Shortage::kSpace ? take_space() : take_inodes();
+  }
+  ~Filler() { std::filesystem::remove_all(path_); }
+  Filler(const Filler&) = delete;
+  Filler& operator=(const Filler&) = delete;
+
+ private:
+  void take_space() const {
     const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT, 0600);
     const std::string block(4096, 'x');
     while (::write(fd, block.data(), block.size()) > 0) {
     }
     ::close(fd);
   }
-  ~Filler() { ::unlink(path_.c_str()); }
-  Filler(const Filler&) = delete;
-  Filler& operator=(const Filler&) = delete;
+  void take_inodes() const {
+    ::mkdir(path_.c_str(), 0700);
+    for (int i = 0;; ++i) {
+      const std::string name = path_ + "/" + std::to_string(i);
+      if (::mknod(name.c_str(), S_IFREG | 0600, 0) < 0) break;
+    }
+    expect(errno == ENOSPC, "there are inodes left");
+  }
 
- private:
   std::string path_;
 };
 
 TEST_CASE("a commit on a full disk leaves the project as it was") {
   if (!testing::can_mount_overlays()) return;
+  const Shortage shortage = GENERATE(Shortage::kSpace, Shortage::kInodes);
   Project project;
-  on_small_disk(project.root(), "2m", [&] {
+  on_small_disk(project.root(), kSmall, [&] {
     project.write("a", "old");
     const Store store = project.store();
     {
@@ -72,9 +90,11 @@ TEST_CASE("a commit on a full disk leaves the project as it was") {
       expect(transaction.has_value(), "begin");
       write_file(transaction->upper() + "/a", "new");
       write_file(transaction->upper() + "/b", "new");
-      const auto set = transaction->changes({"test", {"**"}});
+      // Put aside first, which takes an inode; later on the whiteout of the store gives one back.
+      write_file(transaction->upper() + "/refused", "new");
+      const auto set = transaction->changes({"test", {"a", "b"}});
       expect(set.has_value(), "changes");
-      const Filler filler(store.path() + "/filler");
+      const Filler filler(store.path() + "/filler", shortage);
       expect_full(transaction->commit(*set));
       expect(!transaction->intended(), "intended");
       expect(read_file(project.at("a")) == "old" && !exists(project.at("b")), "project changed");
@@ -89,12 +109,13 @@ TEST_CASE("a commit on a full disk leaves the project as it was") {
 
 TEST_CASE("a run does not begin on a full disk") {
   if (!testing::can_mount_overlays()) return;
+  const Shortage shortage = GENERATE(Shortage::kSpace, Shortage::kInodes);
   Project project;
-  on_small_disk(project.root(), "2m", [&] {
+  on_small_disk(project.root(), kSmall, [&] {
     project.write("a", std::string(100000, 'a'));
     const Store store = project.store();
     {
-      const Filler filler(store.path() + "/filler");
+      const Filler filler(store.path() + "/filler", shortage);
       expect_full(Transaction::begin(store, new_run_id(), {}));
       expect_full(Preimage::capture(store, new_run_id(), {"a"}));
     }
@@ -105,15 +126,16 @@ TEST_CASE("a run does not begin on a full disk") {
 
 TEST_CASE("a rollback on a full disk changes nothing and works afterwards") {
   if (!testing::can_mount_overlays()) return;
+  const Shortage shortage = GENERATE(Shortage::kSpace, Shortage::kInodes);
   Project project;
-  on_small_disk(project.root(), "2m", [&] {
+  on_small_disk(project.root(), kSmall, [&] {
     project.write("a", "old");
     const Store store = project.store();
     auto transaction = Transaction::begin(store, new_run_id(), {});
     write_file(transaction->upper() + "/a", "new");
     expect(transaction->commit(*transaction->changes({"test", {"**"}})).has_value(), "commit");
     {
-      const Filler filler(store.path() + "/filler");
+      const Filler filler(store.path() + "/filler", shortage);
       expect_full(rollback(store, "last", {}));
       expect(read_file(project.at("a")) == "new", "project changed");
     }
@@ -228,12 +250,12 @@ TEST_CASE("a compaction that does not fit loses nothing") {
 TEST_CASE("a record that does not fit is not written in part") {
   if (!testing::can_mount_overlays()) return;
   Project project;
-  on_small_disk(project.root(), "2m", [&] {
+  on_small_disk(project.root(), kSmall, [&] {
     const Store store = project.store();
     auto log = AuditLog::open(store);
     expect(log && log->append("begun", nlohmann::ordered_json::object()), "append");
     {
-      const Filler filler(store.path() + "/filler");
+      const Filler filler(store.path() + "/filler", Shortage::kSpace);
       const std::string large(100000, 'x');
       expect_full(log->append("ended", {{"out", large}}));
       const auto check = log->verify();

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guard/snapshot/git_lock.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <string>
+
+#include "guard/snapshot/tree.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+// "deps/a/.git" of "deps/a/.git/refs/x"; empty when the path is not inside a repository's own
+// directory. A .git that comes or goes as a whole has its lock in it.
+std::string repository_of(const std::string& path) {
+  constexpr const char* kInside = ".git/";
+  for (std::size_t at = path.find(kInside); at != std::string::npos;
+       at = path.find(kInside, at + 1)) {
+    if (at == 0 || path[at - 1] == '/') return path.substr(0, at + 4);
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<void> refuse_while_git_works(int project, const std::vector<Op>& ops) {
+  std::set<std::string> locks;
+  for (const Op& op : ops) {
+    if (std::string repository = repository_of(op.path); !repository.empty())
+      locks.insert(repository + "/index.lock");
+  }
+  tree::Parents parents(project);
+  for (const std::string& lock : locks) {
+    auto node = parents.look(lock);
+    if (!node) return propagate(node);
+    const bool goes = std::any_of(ops.begin(), ops.end(), [&](const Op& op) {
+      return op.path == lock && same_object(op.before, *node);
+    });
+    if (*node && !goes)
+      return fail("roll back: git is at work in the project (" + lock +
+                      " is there); wait for it, or remove the lock when no git is running "
+                      "(--force goes ahead all the same)",
+                  EBUSY);
+  }
+  return {};
+}
+
+}  // namespace mixguard::guard
