@@ -362,7 +362,7 @@ class Reader {
     exs.default_env = one_value(cli, "default_env", atom_value);
     exs.default_tasks = default_tasks(cli, project);
     exs.apps_path = one_value(project, "apps_path", string_value);
-    exs.git_hosts = git_hosts(project);
+    add_sources_of_dependencies(project, exs);
     return exs;
   }
 
@@ -508,8 +508,10 @@ class Reader {
     return list->kind == "list" ? list : nullptr;
   }
 
-  // {:name, "~> 1.0", git: "https://…"}; the options may stand in brackets.
-  static void add_git_hosts(const SyntaxNode& dependency, std::vector<std::string>& hosts) {
+  // Calls `visit` for each option of {:name, "~> 1.0", git: "https://…"} that is a string; the
+  // options may stand in brackets.
+  template <typename Visit>
+  static void each_option(const SyntaxNode& dependency, const Visit& visit) {
     for (const SyntaxNode* part : dependency.named_children()) {
       const Nodes inside = part->kind == "list" ? part->named_children() : Nodes();
       const SyntaxNode* options = inside.size() == 1 ? inside[0] : part;
@@ -517,25 +519,28 @@ class Reader {
       for (const SyntaxNode* option : options->named_children()) {
         const auto pair = pair_of(*option);
         const auto text = pair ? string_value(*pair->value) : Read<std::string>();
-        if (!pair || !text) continue;
-        std::string host;
-        if (pair->key == "github") host = "github.com:443";
-        if (pair->key == "git") host = https_endpoint(*text);
-        if (!host.empty() && std::find(hosts.begin(), hosts.end(), host) == hosts.end())
-          hosts.push_back(std::move(host));
+        if (pair && text) visit(pair->key, *text);
       }
     }
   }
 
-  [[nodiscard]] std::vector<std::string> git_hosts(const Pairs& project) const {
-    std::vector<std::string> hosts;
+  static void add_once(std::string text, std::vector<std::string>& list) {
+    if (!text.empty() && std::find(list.begin(), list.end(), text) == list.end())
+      list.push_back(std::move(text));
+  }
+
+  void add_sources_of_dependencies(const Pairs& project, MixExs& exs) const {
     const auto value = value_of(project, "deps");
     const SyntaxNode* list = value && *value != nullptr ? list_of(**value) : nullptr;
-    if (list == nullptr) return hosts;
+    if (list == nullptr) return;
+    const auto add = [&](const std::string& key, const std::string& text) {
+      if (key == "github") add_once("github.com:443", exs.git_hosts);
+      if (key == "git") add_once(https_endpoint(text), exs.git_hosts);
+      if (key == "path") add_once(text, exs.dependency_paths);
+    };
     for (const SyntaxNode* dependency : list->named_children()) {
-      if (dependency->kind == "tuple") add_git_hosts(*dependency, hosts);
+      if (dependency->kind == "tuple") each_option(*dependency, add);
     }
-    return hosts;
   }
 
   // A task that is named comes before the "run" that another version of Elixir would take.

@@ -60,6 +60,9 @@ struct MixExs {
   // Where the git dependencies that are written out with https come from ("github.com:443"), each
   // once. What is written in any other way is left out: it grants nothing.
   std::vector<std::string> git_hosts;
+  // The directories of the path dependencies that are written out (`path: "../shared"`), as written
+  // and each once. Left out in the same way.
+  std::vector<std::string> dependency_paths;
 };
 
 // Reads the text of a mix.exs, of at most 32 KiB. Never fails as a whole: each table is there, or

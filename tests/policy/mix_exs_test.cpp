@@ -296,5 +296,22 @@ TEST_CASE("the hosts of git dependencies are those that are written out with htt
   CHECK(read_mix_exs("nonsense (").git_hosts.empty());
 }
 
+TEST_CASE("the directories of path dependencies are those that are written out") {
+  const auto paths_of = [](const std::string& deps) {
+    return told(Read<std::vector<std::string>>(
+        read_module("def project, do: [app: :a, deps: deps()]\ndefp deps do\n  " + deps + "\nend")
+            .dependency_paths));
+  };
+  CHECK(paths_of(R"([{:a, path: "../a"}, {:b, "~> 1.0", [path: "/x/b", only: :test]},
+                     {:c, in_umbrella: true}, {:d, path: "../a"}, {:e, git: "https://e.com/e"}])") ==
+        "../a /x/b");
+  for (const std::string deps :
+       {R"([{:a, path: Path.expand("../a")}])", R"([{:a, path: "../#{x}"}])", R"([{:a, path: @a}])",
+        R"([{:a, path: ""}])", R"(other([{:a, path: "../a"}]))", R"([a: [path: "../a"]])"}) {
+    CAPTURE(deps);
+    CHECK(paths_of(deps).empty());
+  }
+}
+
 }  // namespace
 }  // namespace mixguard::policy::test
