@@ -74,7 +74,8 @@ void print(const RollbackReport& report, bool dry_run, Console& console) {
   console.document(describe_changes(report.undone, dry_run ? "would be put back" : "put back"));
   for (const std::string& path : report.skipped) {
     console.say("left alone: " + printable(path) +
-                " was edited since (--force puts it back, after keeping what is there)");
+                " was edited since (--force puts it back, after keeping what is there), or its "
+                "directory is not there any more");
   }
   if (dry_run || report.undo_id.empty()) return;
   const std::string what = report.run_ids.size() == 1
@@ -133,7 +134,8 @@ void define_rollback(CLI::App& app, Invocation& invocation) {
   verb->add_flag("--config", options.config,
                  "Only the configuration (mix.exs, config, .formatter.exs); may be combined");
   verb->add_option("--path", arguments->options.paths,
-                   "Only this project-relative path and what is below it; repeatable")
+                   "Only this path and what is below it, project-relative, or absolute outside of "
+                   "the project; repeatable")
       ->check([](const std::string& path) {
         return path.empty() ? std::string("--path is empty") : std::string();
       });
