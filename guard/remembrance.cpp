@@ -99,6 +99,19 @@ Result<void> make_directory(const std::string& path) {
 // opening all of the project for it is right only where the result is looked at before it counts.
 bool names_no_root(const std::string& pattern) { return writable_roots({pattern}).empty(); }
 
+// Without a view of its own nothing can be covered in what the command sees; the store of another
+// project alone is left out of what it may read.
+Result<void> require_nothing_hidden(const Outside& outside) {
+  for (const OutsideDirectory& directory : outside.directories) {
+    for (const std::string& path : directory.hidden) {
+      if (path == ".mixguard") continue;
+      return fail(join_path(directory.path, path) +
+                  " must not be seen, which needs user namespaces; see mixguard doctor");
+    }
+  }
+  return {};
+}
+
 // Why a whole root must not be written through; only what a rule names literally may be.
 std::optional<std::string> never_written(const WritePolicy& policy, const std::string& root) {
   for (const std::string& path : {root, root + "/any"}) {
@@ -195,7 +208,7 @@ void Remembrance::show_read_only(const OutsideDirectory& directory, sandbox::Wor
 }
 
 // A command that writes in place has its pre-images of the project alone.
-Result<void> Remembrance::show_in_place(bool overlay, sandbox::Workspace& workspace) {
+void Remembrance::show_in_place(bool overlay, sandbox::Workspace& workspace) {
   for (const OutsideDirectory& directory : outside_.directories) {
     if (directory.writable)
       notes_.push_back(directory.target + " is read-only in this run: it writes in place");
@@ -207,16 +220,10 @@ Result<void> Remembrance::show_in_place(bool overlay, sandbox::Workspace& worksp
       show_read_only(directory, workspace);
       continue;
     }
-    for (const std::string& path : directory.hidden) {
-      if (path != ".mixguard")
-        return fail("[fs] deny hides " + join_path(directory.path, path) +
-                    ", which needs user namespaces; see mixguard doctor");
-    }
     workspace.trees.push_back({directory.path, directory.path, directory.fd.get(), "", ""});
     for (std::string& entry : entries_of(directory.path))
       workspace.readable.push_back(std::move(entry));
   }
-  return {};
 }
 
 Result<void> Remembrance::begin_in_place(const Store& store, const std::string& run_id,
@@ -234,6 +241,10 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
   if (!overlay && !hidden->empty()) {
     return fail("[fs] deny hides " + hidden->front() +
                 ", which needs user namespaces; see mixguard doctor");
+  }
+
+  if (!overlay) {
+    if (auto shown = require_nothing_hidden(outside_); !shown) return shown;
   }
 
   std::vector<std::string> roots;
@@ -276,7 +287,8 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
     workspace.scratch = store.run_path(run_id) + "/tmp";
     if (auto made = make_directory(workspace.scratch); !made) return made;
   }
-  return show_in_place(overlay, workspace);
+  show_in_place(overlay, workspace);
+  return {};
 }
 
 // What a command wrote in place cannot be kept out any more; what should have been is pointed out.

@@ -63,7 +63,7 @@ class Remembrance {
                               sandbox::Workspace& workspace);
 
   Result<void> show_overlays(sandbox::Workspace& workspace);
-  Result<void> show_in_place(bool overlay, sandbox::Workspace& workspace);
+  void show_in_place(bool overlay, sandbox::Workspace& workspace);
   void show_read_only(const OutsideDirectory& directory, sandbox::Workspace& workspace);
   void note_quarantine();
 
