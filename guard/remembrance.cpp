@@ -22,10 +22,8 @@ bool is_directory(const std::string& path) {
   return ::lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-constexpr const char* kBuild = "_build";
-
-bool is_build_artifact(const std::string& path) {
-  return is_within(path, kBuild) || is_within(path, "cover");
+bool is_build_artifact(const std::string& path, const std::string& build) {
+  return is_within(path, build) || is_within(path, "cover");
 }
 
 // What no code is made of: reports, scratch, logs, databases.
@@ -59,9 +57,17 @@ bool belongs_to_the_code(const std::string& path) {
 // Whether compiled code must not outlive the undoing of `change`: Mix goes by times and sizes, and
 // would take it for current. Any file that was there may have been read while compiling
 // (@external_resource); of those that are new, a test's leavings are none of it.
-bool takes_code_along(const Change& change) {
-  if (is_within(change.path, kBuild) || is_beside_the_code(change.path)) return false;
-  return change.kind != ChangeKind::kCreated || belongs_to_the_code(change.path);
+bool takes_code_along(const Change& change, const Outside& outside) {
+  if (is_within(change.path, outside.build) || is_beside_the_code(change.path)) return false;
+  return change.kind != ChangeKind::kCreated || belongs_to_the_code(change.path) ||
+         is_within(change.path, outside.deps);
+}
+
+bool is_same_file(int left, int right) {
+  struct stat a{};
+  struct stat b{};
+  return ::fstat(left, &a) == 0 && ::fstat(right, &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
 }
 
 std::vector<std::string> absolute(const std::string& root, const std::vector<std::string>& paths) {
@@ -93,6 +99,19 @@ Result<void> make_directory(const std::string& path) {
 // opening all of the project for it is right only where the result is looked at before it counts.
 bool names_no_root(const std::string& pattern) { return writable_roots({pattern}).empty(); }
 
+// Without a view of its own nothing can be covered in what the command sees; the store of another
+// project alone is left out of what it may read.
+Result<void> require_nothing_hidden(const Outside& outside) {
+  for (const OutsideDirectory& directory : outside.directories) {
+    for (const std::string& path : directory.hidden) {
+      if (path == ".mixguard") continue;
+      return fail(join_path(directory.path, path) +
+                  " must not be seen, which needs user namespaces; see mixguard doctor");
+    }
+  }
+  return {};
+}
+
 // Why a whole root must not be written through; only what a rule names literally may be.
 std::optional<std::string> never_written(const WritePolicy& policy, const std::string& root) {
   for (const std::string& path : {root, root + "/any"}) {
@@ -106,7 +125,7 @@ std::optional<std::string> never_written(const WritePolicy& policy, const std::s
 std::size_t RunResult::worth_mentioning() const {
   return static_cast<std::size_t>(
       std::count_if(changes.changes.begin(), changes.changes.end(),
-                    [](const Change& change) { return !is_build_artifact(change.path); }));
+                    [&](const Change& change) { return !is_build_artifact(change.path, build); }));
 }
 
 Result<void> Remembrance::begin(const Store& store, const std::string& run_id,
@@ -117,8 +136,16 @@ Result<void> Remembrance::begin(const Store& store, const std::string& run_id,
   store_ = &store;
   const policy::Part& first = judgement.decision.parts.front();
   policy_.task = first.via.empty() ? first.task : first.via.front();
-  policy_.patterns = confinement.write;
-  quarantine_ = store.run_path(run_id) + "/quarantine";
+  auto outside = find_outside(judgement, environment_variable("HOME").value_or(""));
+  if (!outside) return propagate(outside);
+  outside_ = std::move(*outside);
+  notes_ = outside_.notes;
+  result_.build = outside_.build;
+  policy_.patterns = outside_.patterns;
+  policy_.checkouts = join_path(outside_.deps, "**");
+  for (const OutsideDirectory& directory : outside_.directories)
+    policy_.linkable.push_back(directory.path);
+  run_path_ = store.run_path(run_id);
   workspace.project = judgement.project.root;
   workspace.project_fd = store.project_fd();
   live_ = confinement.mode == policy::RunMode::kLive;
@@ -132,12 +159,72 @@ Result<void> Remembrance::begin_overlay(const Store& store, const std::string& r
   if (!hidden) return propagate(hidden);
   const std::vector<std::string>& beside = judgement.project.hidden;
   hidden->insert(hidden->end(), beside.begin(), beside.end());
-  Result<Transaction> begun = Transaction::begin(store, run_id, *hidden);
+  std::vector<OutsideRoot> roots;
+  for (const OutsideDirectory& directory : outside_.directories) {
+    if (directory.writable)
+      roots.push_back({directory.path, directory.patterns, directory.hidden, directory.checkouts});
+  }
+  Result<Transaction> begun = Transaction::begin(store, run_id, *hidden, roots, outside_.build);
+  if (!begun && begun.error().code == EXDEV && !roots.empty()) {
+    return fail(begun.error().message +
+                    "; what a run writes there could not be put back, so name a directory on the "
+                    "project's file system",
+                EXDEV);
+  }
   if (!begun) return propagate(begun);
   transaction_.emplace(std::move(*begun));
   workspace.upper = transaction_->upper();
   workspace.work = transaction_->work();
+  return show_overlays(workspace);
+}
+
+Result<void> Remembrance::show_overlays(sandbox::Workspace& workspace) {
+  const std::vector<Transaction::Overlay> overlays = transaction_->overlays_outside();
+  auto overlay = overlays.begin();
+  for (const OutsideDirectory& directory : outside_.directories) {
+    if (!directory.writable) {
+      show_read_only(directory, workspace);
+      continue;
+    }
+    auto fd = transaction_->fd_of(overlay->root);
+    if (!fd) return propagate(fd);
+    if (!is_same_file(*fd, directory.fd.get()))
+      return fail(directory.path + " was replaced while the run was prepared", ESTALE);
+    std::erase_if(workspace.binds,
+                  [&](const sandbox::Bind& bind) { return bind.target == directory.target; });
+    workspace.trees.push_back(
+        {directory.path, directory.target, *fd, overlay->upper, overlay->work});
+    ++overlay;
+  }
   return {};
+}
+
+void Remembrance::show_read_only(const OutsideDirectory& directory, sandbox::Workspace& workspace) {
+  workspace.trees.push_back({directory.path, directory.target, directory.fd.get(), "", ""});
+  for (const std::string& path : directory.hidden) {
+    const bool is_folder = is_directory(join_path(directory.path, path));
+    (is_folder ? workspace.masked_directories : workspace.masked_files)
+        .push_back(join_path(directory.target, path));
+  }
+}
+
+// A command that writes in place has its pre-images of the project alone.
+void Remembrance::show_in_place(bool overlay, sandbox::Workspace& workspace) {
+  for (const OutsideDirectory& directory : outside_.directories) {
+    if (directory.writable)
+      notes_.push_back(directory.target + " is read-only in this run: it writes in place");
+    const bool is_bound =
+        std::any_of(workspace.binds.begin(), workspace.binds.end(),
+                    [&](const sandbox::Bind& bind) { return bind.target == directory.target; });
+    if (is_bound) continue;
+    if (overlay) {
+      show_read_only(directory, workspace);
+      continue;
+    }
+    workspace.trees.push_back({directory.path, directory.path, directory.fd.get(), "", ""});
+    for (std::string& entry : entries_of(directory.path))
+      workspace.readable.push_back(std::move(entry));
+  }
 }
 
 Result<void> Remembrance::begin_in_place(const Store& store, const std::string& run_id,
@@ -157,15 +244,19 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
                 ", which needs user namespaces; see mixguard doctor");
   }
 
+  if (!overlay) {
+    if (auto shown = require_nothing_hidden(outside_); !shown) return shown;
+  }
+
   std::vector<std::string> roots;
-  for (const std::string& path : writable_roots(confinement.write)) {
+  for (const std::string& path : writable_roots(policy_.patterns)) {
     if (const auto why = never_written(policy_, path)) {
       notes_.push_back("write \"" + path + "\" is not written through: " + *why);
       continue;
     }
     if (!is_directory(join_path(root, path)) &&
-        std::find(confinement.write.begin(), confinement.write.end(), path + "/**") ==
-            confinement.write.end()) {
+        std::find(policy_.patterns.begin(), policy_.patterns.end(), path + "/**") ==
+            policy_.patterns.end()) {
       if (::access(join_path(root, path).c_str(), F_OK) != 0) {
         notes_.push_back(
             path + " does not exist yet and cannot be written by a command that writes in place");
@@ -174,7 +265,7 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
     }
     roots.push_back(path);
   }
-  for (const std::string& pattern : confinement.write) {
+  for (const std::string& pattern : policy_.patterns) {
     if (names_no_root(pattern))
       notes_.push_back("write \"" + pattern + "\" needs an overlay; it is read-only in this run");
   }
@@ -197,6 +288,7 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
     workspace.scratch = store.run_path(run_id) + "/tmp";
     if (auto made = make_directory(workspace.scratch); !made) return made;
   }
+  show_in_place(overlay, workspace);
   return {};
 }
 
@@ -225,8 +317,16 @@ Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
   result_.not_committed = result_.changes.has(Disposition::kConflict) || (strict && refused);
   if (dry_run || (strict && refused)) return discarded();
   if (auto committed = commit(result_.changes); !committed) return propagate(committed);
-  if (refused || !transaction_->late_conflicts().empty()) result_.quarantine = quarantine_;
+  note_quarantine();
   return result_;
+}
+
+void Remembrance::note_quarantine() {
+  for (const Change& change : result_.changes.changes) {
+    if (change.disposition == Disposition::kCommit) continue;
+    (change.path.starts_with('/') ? result_.quarantine_outside : result_.quarantine) =
+        run_path_ + (change.path.starts_with('/') ? "/outside" : "/quarantine");
+  }
 }
 
 Result<void> Remembrance::commit(const ChangeSet& set) {
@@ -248,14 +348,14 @@ Result<RunResult> Remembrance::discarded() {
 }
 
 Result<RunResult> Remembrance::keep_build_of(ChangeSet changes) {
-  const auto stays = [](const Change& change) {
-    return change.disposition == Disposition::kCommit && is_within(change.path, kBuild);
+  const auto stays = [&](const Change& change) {
+    return change.disposition == Disposition::kCommit && is_within(change.path, outside_.build);
   };
   ChangeSet build;
   bool code_goes = false;
   for (const Change& change : changes.changes) {
     if (stays(change)) build.changes.push_back(change);
-    code_goes |= takes_code_along(change);
+    code_goes |= takes_code_along(change, outside_);
   }
   result_.changes = std::move(changes);
   if (code_goes || build.changes.empty()) return discarded();

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "guard/outside.hpp"
 #include "guard/request.hpp"
 #include "guard/snapshot/change.hpp"
 #include "guard/snapshot/preimage.hpp"
@@ -21,10 +22,13 @@ namespace mixguard::guard {
 // What became of a run's changes.
 struct RunResult {
   ChangeSet changes;
+  std::string build = "_build";  // Journal::build
   bool committed = false;
   bool not_committed =
       false;  // something that should have been committed was not: conflict, or strict
-  std::optional<std::string> quarantine;  // directory that holds what was not committed
+  // Directories that hold what was not committed: of the project, and of others.
+  std::optional<std::string> quarantine;
+  std::optional<std::string> quarantine_outside;
 
   // Changes that a person would miss: all but build artifacts, which the next command makes again.
   [[nodiscard]] std::size_t worth_mentioning() const;
@@ -32,8 +36,9 @@ struct RunResult {
 
 class Remembrance {
  public:
-  // Prepares the run and completes `workspace` with the project. Without `overlay` the project is
-  // written in place. `store` has to outlive this object.
+  // Prepares the run and completes `workspace` with the project and what belongs to it outside.
+  // Without `overlay` the project is written in place, and nothing outside is written. `store` has
+  // to outlive this object.
   Result<void> begin(const Store& store, const std::string& run_id, const Judgement& judgement,
                      bool overlay, sandbox::Workspace& workspace);
 
@@ -58,6 +63,11 @@ class Remembrance {
                               const Judgement& judgement, bool overlay,
                               sandbox::Workspace& workspace);
 
+  Result<void> show_overlays(sandbox::Workspace& workspace);
+  void show_in_place(bool overlay, sandbox::Workspace& workspace);
+  void show_read_only(const OutsideDirectory& directory, sandbox::Workspace& workspace);
+  void note_quarantine();
+
   void take(ChangeSet changes);
   Result<void> commit(const ChangeSet& set);
   Result<RunResult> discarded();
@@ -65,7 +75,8 @@ class Remembrance {
 
   const Store* store_ = nullptr;
   WritePolicy policy_;
-  std::string quarantine_;
+  Outside outside_;
+  std::string run_path_;
   bool live_ = false;
   std::vector<std::string> notes_;
   std::optional<Transaction> transaction_;

@@ -149,6 +149,7 @@ tl::expected<Judgement, RequestTrouble> judge(const RequestOptions& options) {
   judgement.rules = loaded->policy;
   if (options.live) judgement.decision.confinement.mode = policy::RunMode::kLive;
   mention_untrusted(options, *loaded, facts, judgement);
+  judgement.mix_exs = std::move(facts.mix_exs);
   check_paths(judgement.decision);
   if (makes) {
     if (auto narrowed = narrow_to_new_project(judgement); !narrowed)

@@ -42,6 +42,7 @@ struct Judgement {
   DecisionMetrics metrics;
   Project project;
   Toolchain toolchain;
+  std::vector<policy::MixExs> mix_exs;  // those that the command would load first
   // What changed in the project's policy since it was trusted, when that made the difference.
   std::string policy_changes;
   std::vector<std::string> notes;  // for -v: the policy left out because it is not trusted, …

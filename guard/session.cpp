@@ -408,7 +408,9 @@ class Session {
         warn_written_in_place(change);
     }
     for (const std::string& line : describe_withheld(result.changes)) console_.say(line);
-    if (result.quarantine) console_.say("kept in " + *result.quarantine);
+    for (const auto& kept_in : {result.quarantine, result.quarantine_outside}) {
+      if (kept_in) console_.say("kept in " + *kept_in);
+    }
   }
 
   void warn_written_in_place(const Change& change) const {

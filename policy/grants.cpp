@@ -175,6 +175,8 @@ bool decides_before(const Grant* a, const Grant* b) {
 
 bool glob_covers(std::string_view outer, std::string_view inner) {
   if (outer == inner) return true;
+  // ~/.mix is not in the project, of which ** speaks.
+  if (inner.starts_with("~/") && !outer.starts_with("~/")) return false;
   if (outer.empty()) return false;
   if (head(outer) == "**") {
     if (glob_covers(tail(outer), inner)) return true;

@@ -62,7 +62,12 @@ std::vector<std::string> parse_task_names(PolicyReader& reader, const Node& node
   return without_places(std::move(names));
 }
 
-// What may be committed is named from the project's root.
+// Where Mix and Hex keep what is the user's and no project's.
+bool is_of_home(std::string_view pattern) {
+  return pattern.starts_with("~/.mix/") || pattern.starts_with("~/.hex/");
+}
+
+// What may be committed is named from the project's root, or in ~/.mix and ~/.hex.
 std::vector<std::string> parse_write(PolicyReader& reader, const Node& node) {
   std::vector<Located> patterns = reader.texts(node, "write");
   for (auto& [pattern, at] : patterns) {
@@ -71,11 +76,12 @@ std::vector<std::string> parse_write(PolicyReader& reader, const Node& node) {
     const bool leaves =
         pattern.empty() || pattern.starts_with('/') || padded.find("/../") != std::string::npos ||
         padded.find("/./") != std::string::npos || pattern.find("//") != std::string::npos ||
-        pattern.find("${root}") != std::string::npos;
+        pattern.find("${root}") != std::string::npos ||
+        (pattern.starts_with('~') && !is_of_home(pattern));
     if (leaves) {
       reader.error(at, quoted(pattern) +
-                           " in \"write\" is not a pattern below the project; expected one "
-                           "such as \"_build/**\"");
+                           " in \"write\" is not a pattern below the project, ~/.mix or ~/.hex; "
+                           "expected one such as \"_build/**\"");
     }
   }
   return without_places(std::move(patterns));

@@ -35,9 +35,6 @@ namespace {
 // The child's own state: one process, one plan, no heap.
 struct Child {
   const ChildPlan& plan;
-  int project = -1;
-  int upper = -1;
-  int work = -1;
 
   [[noreturn]] void fail(Stage stage, int error = errno) const noexcept {
     Report report{};
@@ -60,14 +57,14 @@ struct Child {
   }
 
   void become_private() const noexcept;
-  void open_project() noexcept;
+  void open_trees() const noexcept;
   void open_sources() const noexcept;
   void build_root() const noexcept;
   void mount_step(int root, std::size_t index) const noexcept;
   void mount_bind(int root, std::size_t index) const noexcept;
   void make_target(int root, const MountStep& step, bool directory) const noexcept;
-  void mount_project(int root, const MountStep& step) const noexcept;
-  [[nodiscard]] int make_overlay() const noexcept;
+  void mount_tree(int root, const MountStep& step) const noexcept;
+  [[nodiscard]] int make_overlay(const OpenTree& tree) const noexcept;
   void mount_new(int root, const MountStep& step, const char* type, Stage stage) const noexcept;
   void attach(int mount, int root, const MountStep& step, Stage stage) const noexcept;
   void make_text_file(int root, const MountStep& step) const noexcept;
@@ -146,7 +143,7 @@ void Child::attach(int mount, int root, const MountStep& step, Stage stage) cons
 }
 
 void Child::make_target(int root, const MountStep& step, bool directory) const noexcept {
-  if (step.inside_project) return;
+  if (step.inside_tree) return;
   check(directory ? make_directories(root, step.target) : make_file(root, step.target),
         Stage::kMakeTarget);
 }
@@ -155,17 +152,19 @@ int open_pinned(const char* path) noexcept {
   return sys::openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_NO_SYMLINKS);
 }
 
-void Child::open_project() noexcept {
-  if (plan.project.root == nullptr) return;
-  project = open_pinned(plan.project.root);
-  struct stat info{};
-  check(project >= 0 && ::fstat(project, &info) == 0, Stage::kProject);
-  if (info.st_dev != plan.project.device || info.st_ino != plan.project.inode)
-    fail(Stage::kProject, ESTALE);
-  if (plan.project.upper == nullptr) return;
-  upper = open_pinned(plan.project.upper);
-  work = open_pinned(plan.project.work);
-  check(upper >= 0 && work >= 0, Stage::kProject);
+void Child::open_trees() const noexcept {
+  for (std::size_t i = 0; i < plan.trees.size(); ++i) {
+    const TreePlan& tree = plan.trees[i];
+    OpenTree& open = plan.open_trees[i];
+    open.root = open_pinned(tree.root);
+    struct stat info{};
+    check(open.root >= 0 && ::fstat(open.root, &info) == 0, Stage::kProject);
+    if (info.st_dev != tree.device || info.st_ino != tree.inode) fail(Stage::kProject, ESTALE);
+    if (tree.upper == nullptr) continue;
+    open.upper = open_pinned(tree.upper);
+    open.work = open_pinned(tree.work);
+    check(open.upper >= 0 && open.work >= 0, Stage::kProject);
+  }
 }
 
 // Takes detached copies of everything that will be bound, while the host's paths still mean the
@@ -176,7 +175,7 @@ void Child::open_sources() const noexcept {
     const MountStep& step = plan.mounts[i];
     if (step.kind != MountStep::Kind::kBind) continue;
     if (step.source_in_project) {
-      const int source = open_beneath(project, step.source, O_PATH);
+      const int source = open_beneath(plan.open_trees[0].root, step.source, O_PATH);
       plan.sources[i] = source < 0 ? -1 : sys::open_tree(source, "", kClone | AT_EMPTY_PATH);
     } else {
       plan.sources[i] = sys::open_tree(AT_FDCWD, step.source, kClone);
@@ -218,15 +217,16 @@ bool set_overlay_layer(int fs, const char* key, int fd) noexcept {
   return sys::fsconfig(fs, sys::kFsconfigSetString, key, path.data(), 0) == 0;
 }
 
-int Child::make_overlay() const noexcept {
+int Child::make_overlay(const OpenTree& tree) const noexcept {
   const int fs = sys::fsopen("overlay", 1 /* FSOPEN_CLOEXEC */);
   check(fs >= 0, Stage::kOverlay);
   // Nothing up there has to survive a power cut before a commit, which syncs what it takes; without
   // this the end of a run would write out all that is dirty on the project's file system. Linux
   // 5.10; older ones refuse the word, and sync.
   static_cast<void>(sys::fsconfig(fs, sys::kFsconfigSetFlag, "volatile", nullptr, 0));
-  check(set_overlay_layer(fs, "lowerdir", project) && set_overlay_layer(fs, "upperdir", upper) &&
-            set_overlay_layer(fs, "workdir", work) &&
+  check(set_overlay_layer(fs, "lowerdir", tree.root) &&
+            set_overlay_layer(fs, "upperdir", tree.upper) &&
+            set_overlay_layer(fs, "workdir", tree.work) &&
             sys::fsconfig(fs, sys::kFsconfigSetFlag, "userxattr", nullptr, 0) == 0 &&
             sys::fsconfig(fs, sys::kFsconfigCmdCreate, nullptr, nullptr, 0) == 0,
         Stage::kOverlay);
@@ -237,16 +237,17 @@ int Child::make_overlay() const noexcept {
   // The kernel makes these without any permission, which it does not need: a project whose guard
   // was killed can be deleted by its owner all the same.
   for (const char* closed : {"work", "work/incompat", "work/incompat/volatile"}) {
-    if (::fchmodat(work, closed, 0700, 0) != 0) break;
+    if (::fchmodat(tree.work, closed, 0700, 0) != 0) break;
   }
   return mount;
 }
 
-void Child::mount_project(int root, const MountStep& step) const noexcept {
+void Child::mount_tree(int root, const MountStep& step) const noexcept {
+  const OpenTree& open = plan.open_trees[step.tree];
   make_target(root, step, true);
-  if (upper >= 0) return attach(make_overlay(), root, step, Stage::kOverlay);
+  if (open.upper >= 0) return attach(make_overlay(open), root, step, Stage::kOverlay);
   const int tree = sys::open_tree(
-      project, "", sys::kOpenTreeClone | sys::kAtRecursive | O_CLOEXEC | AT_EMPTY_PATH);
+      open.root, "", sys::kOpenTreeClone | sys::kAtRecursive | O_CLOEXEC | AT_EMPTY_PATH);
   sys::MountAttr attributes{};
   attributes.attr_set = sys::kMountAttrNoSuid | sys::kMountAttrNoDev | sys::kMountAttrReadOnly;
   check(
@@ -303,8 +304,8 @@ void Child::mount_step(int root, std::size_t index) const noexcept {
       return mount_new(root, step, "tmpfs", Stage::kTmpfs);
     case MountStep::Kind::kBind:
       return mount_bind(root, index);
-    case MountStep::Kind::kProject:
-      return mount_project(root, step);
+    case MountStep::Kind::kTree:
+      return mount_tree(root, step);
     case MountStep::Kind::kProc:
       return mount_new(root, step, "proc", Stage::kProc);
     case MountStep::Kind::kDevpts:
@@ -630,7 +631,7 @@ void child_main(const ChildPlan& plan) noexcept {
 
   if (plan.namespaces) {
     child.become_private();
-    child.open_project();
+    child.open_trees();
     child.open_sources();
     child.build_root();
     child.loopback_up();
@@ -661,7 +662,7 @@ const char* stage_name(Stage stage) noexcept {
     case Stage::kPrivateMounts:
       return "private_mounts";
     case Stage::kProject:
-      return "open_project";
+      return "open_tree";
     case Stage::kOpenSource:
       return "open_source";
     case Stage::kNewRoot:

@@ -58,29 +58,35 @@ enum class Stage : std::int32_t {
 [[nodiscard]] const char* stage_name(Stage stage) noexcept;
 
 struct MountStep {
-  enum class Kind { kDirectory, kSymlink, kFile, kTmpfs, kBind, kProject, kProc, kDevpts };
+  enum class Kind { kDirectory, kSymlink, kFile, kTmpfs, kBind, kTree, kProc, kDevpts };
   Kind kind = Kind::kDirectory;
   const char* target = nullptr;  // relative to the new root, no leading slash
   const char* source = nullptr;  // bind: host path; symlink, file: its text; tmpfs: the mode, octal
   bool writable = false;
   bool optional = false;  // bind: an absent source is passed over
   bool executable = true;
-  // The target lies in what the project holds: it must exist already and no symlink may lead to it,
-  // because making it would follow the project's symlinks out of the new root. A bind's source is
-  // then relative to the project.
-  bool inside_project = false;
+  // The target lies in what a tree holds: it must exist already and no symlink may lead to it,
+  // because making it would follow the tree's symlinks out of the new root.
+  bool inside_tree = false;
   bool source_in_project = false;  // `source` is relative to the project; no symlink may lead to it
+  std::size_t tree = 0;            // kTree: which of ChildPlan::trees
 };
 
-// The project's directories, opened again by path after the clone: a descriptor from before belongs
-// to the parent's mount namespace, and neither open_tree(2) nor overlayfs accepts it. No symlink is
-// followed, and the inode must be the one that the parent pinned.
-struct ProjectPlan {
+// A tree of the caller's: the project, or another directory that the command sees as it is. It is
+// opened again by path after the clone: a descriptor from before belongs to the parent's mount
+// namespace, and neither open_tree(2) nor overlayfs accepts it. No symlink is followed, and the
+// inode must be the one that the parent pinned.
+struct TreePlan {
   const char* root = nullptr;
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
-  const char* upper = nullptr;  // null: live mode
+  const char* upper = nullptr;  // null: read-only, no overlay
   const char* work = nullptr;
+};
+struct OpenTree {
+  int root = -1;
+  int upper = -1;
+  int work = -1;
 };
 
 struct LandlockRule {
@@ -110,7 +116,8 @@ struct ChildPlan {
   std::span<const MountStep> mounts;
   std::span<int>
       sources;  // one per mount, filled in by the child with detached copies of the sources
-  ProjectPlan project;
+  std::span<const TreePlan> trees;  // the project is the first, where there is one
+  std::span<OpenTree> open_trees;   // one per tree, filled in by the child
   const char* staging =
       nullptr;  // an existing directory that the new root covers while it is built
 

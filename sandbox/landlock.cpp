@@ -92,12 +92,16 @@ LandlockPlan prepare_landlock(int abi, bool private_view, const Workspace& works
     rules.write(workspace.scratch);
     // Rights go down the whole tree, so the project's own directory gives its names and no content.
     if (!workspace.project.empty()) rules.list(workspace.project);
+    for (const Tree& tree : workspace.trees) rules.list(tree.path);
     for (const std::string& path : workspace.readable) rules.read(path);
   }
   for (const Bind& bind : workspace.binds) {
     if (bind.writable) rules.write(bind.target);
   }
   if (!workspace.project.empty() && !workspace.upper.empty()) rules.write(workspace.project);
+  for (const Tree& tree : workspace.trees) {
+    if (!tree.upper.empty()) rules.write(tree.target);
+  }
   for (const std::string& path : workspace.live_writable) rules.write(path);
   std::move(rules).move_into(plan);
   return plan;

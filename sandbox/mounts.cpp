@@ -61,14 +61,27 @@ void add_devices(Layout& layout) {
 // A mount of the workspace, before it is put in order.
 struct Entry {
   std::string target;
-  enum class What { kHome, kProject, kBind } what;
+  enum class What { kHome, kTree, kBind } what;
   const Bind* bind = nullptr;
+  std::size_t tree = 0;
 };
 
-std::vector<Entry> sorted_entries(const Workspace& workspace) {
+// The project is the first, where there is one.
+std::vector<Tree> trees_of(const Workspace& workspace) {
+  std::vector<Tree> trees;
+  if (!workspace.project.empty()) {
+    trees.push_back({workspace.project, workspace.project, workspace.project_fd, workspace.upper,
+                     workspace.work});
+  }
+  trees.insert(trees.end(), workspace.trees.begin(), workspace.trees.end());
+  return trees;
+}
+
+std::vector<Entry> sorted_entries(const Workspace& workspace, const std::vector<Tree>& trees) {
   std::vector<Entry> entries;
   if (!workspace.home.empty()) entries.push_back({workspace.home, Entry::What::kHome});
-  if (!workspace.project.empty()) entries.push_back({workspace.project, Entry::What::kProject});
+  for (std::size_t i = 0; i < trees.size(); ++i)
+    entries.push_back({trees[i].target, Entry::What::kTree, nullptr, i});
   for (const Bind& bind : workspace.binds)
     entries.push_back({bind.target, Entry::What::kBind, &bind});
   // A path sorts after every path that contains it; for equal ones the order above stands (a
@@ -91,18 +104,19 @@ Result<const char*> find_staging() {
   return fail("none of /tmp, /run, /mnt and /var is a directory to build the new root on", ENOENT);
 }
 
-Result<void> pin_project(const Workspace& workspace, Layout& layout, ProjectPlan& project) {
+Result<void> pin(const Tree& tree, Layout& layout, MountPlan& plan) {
   struct stat info{};
-  if (::fstat(workspace.project_fd, &info) != 0) {
-    return fail("stat the project " + workspace.project + ": " + std::strerror(errno), errno);
+  if (::fstat(tree.fd, &info) != 0)
+    return fail("stat " + tree.path + ": " + std::strerror(errno), errno);
+  TreePlan pinned;
+  pinned.root = layout.keep(tree.path);
+  pinned.device = info.st_dev;
+  pinned.inode = info.st_ino;
+  if (!tree.upper.empty()) {
+    pinned.upper = layout.keep(tree.upper);
+    pinned.work = layout.keep(tree.work);
   }
-  project.root = layout.keep(workspace.project);
-  project.device = info.st_dev;
-  project.inode = info.st_ino;
-  if (!workspace.upper.empty()) {
-    project.upper = layout.keep(workspace.upper);
-    project.work = layout.keep(workspace.work);
-  }
+  plan.trees.push_back(pinned);
   return {};
 }
 
@@ -110,17 +124,17 @@ void add_live_paths(const Workspace& workspace, Layout& layout) {
   for (const std::string& path : workspace.live_writable) {
     const std::string relative = relative_to(path, workspace.project);
     MountStep& step = layout.bind(relative, path);
-    step.inside_project = true;
+    step.inside_tree = true;
     step.source_in_project = true;
     step.writable = true;
   }
   for (const std::string& path : workspace.masked_directories) {
-    layout.add(Kind::kTmpfs, path, "0000").inside_project = true;
+    layout.add(Kind::kTmpfs, path, "0000").inside_tree = true;
   }
   // A device on a mount without devices: it is there and cannot be opened.
   for (const std::string& path : workspace.masked_files) {
     MountStep& step = layout.bind("/dev/null", path);
-    step.inside_project = true;
+    step.inside_tree = true;
   }
 }
 
@@ -132,34 +146,37 @@ Result<MountPlan> prepare_mounts(const Workspace& workspace, const std::string& 
   const Result<const char*> staging = find_staging();
   if (!staging) return propagate(staging);
   plan.staging = *staging;
-  if (!workspace.project.empty()) {
-    if (auto pinned = pin_project(workspace, layout, plan.project); !pinned)
-      return propagate(pinned);
+  const std::vector<Tree> trees = trees_of(workspace);
+  for (const Tree& tree : trees) {
+    if (auto pinned = pin(tree, layout, plan); !pinned) return propagate(pinned);
   }
+  plan.open_trees.resize(trees.size());
 
   layout.add(Kind::kTmpfs, "/tmp", "1777");
   add_devices(layout);
   layout.add(Kind::kProc, "/proc");
-  for (const Entry& entry : sorted_entries(workspace)) {
-    const bool inside_project =
-        !workspace.project.empty() && below(entry.target, workspace.project);
+  for (const Entry& entry : sorted_entries(workspace, trees)) {
+    const bool inside_tree = std::any_of(trees.begin(), trees.end(), [&](const Tree& tree) {
+      return below(entry.target, tree.target);
+    });
     MountStep* step = nullptr;
     switch (entry.what) {
       case Entry::What::kHome:
         step = &layout.add(Kind::kTmpfs, entry.target, "0700");
         break;
-      case Entry::What::kProject:
-        step = &layout.add(Kind::kProject, entry.target);
+      case Entry::What::kTree:
+        step = &layout.add(Kind::kTree, entry.target);
+        step->tree = entry.tree;
         break;
       case Entry::What::kBind:
-        // What is inside the project is seen through the project's own mount.
-        if (inside_project || entry.target == kHosts) continue;
+        // What is inside a tree is seen through the tree's own mount.
+        if (inside_tree || entry.target == kHosts) continue;
         step = &layout.bind(entry.bind->source, entry.target);
         step->writable = entry.bind->writable;
         step->optional = entry.bind->optional;
         break;
     }
-    step->inside_project = inside_project;
+    step->inside_tree = inside_tree;
   }
   layout.add(Kind::kFile, kHosts, hosts);
   for (const Symlink& link : workspace.symlinks) layout.add(Kind::kSymlink, link.path, link.target);

@@ -18,15 +18,15 @@ struct MountPlan {
   std::deque<std::string> texts;  // a deque: growing it moves nothing
   std::vector<MountStep> steps;
   std::vector<int> sources;  // as long as steps, all -1
-  ProjectPlan project;
+  std::vector<TreePlan> trees;
+  std::vector<OpenTree> open_trees;  // as long as trees, all closed
   const char* staging = nullptr;
 };
 
-// Lays out `workspace`: binds and the project sorted so that what contains comes before what is
-// contained, then the kernel's own (/proc read-only, a small /dev, private /tmp, /dev/shm and
-// home).
-// `hosts` becomes /etc/hosts, whatever the workspace binds there: the host's own file names what
-// does not exist inside.
+// Lays out `workspace`: binds, the project and other trees sorted so that what contains comes
+// before what is contained, then the kernel's own (/proc read-only, a small /dev, private /tmp,
+// /dev/shm and home). `hosts` becomes /etc/hosts, whatever the workspace binds there: the host's
+// own file names what does not exist inside.
 Result<MountPlan> prepare_mounts(const Workspace& workspace, const std::string& hosts);
 
 }  // namespace mixguard::sandbox

@@ -255,7 +255,8 @@ Result<Outcome> run(const policy::Confinement& confinement, const Command& comma
   }
   plan.mounts = mounts.steps;
   plan.sources = mounts.sources;
-  plan.project = mounts.project;
+  plan.trees = mounts.trees;
+  plan.open_trees = mounts.open_trees;
   plan.staging = mounts.staging;
 
   LandlockPlan landlock;

@@ -57,6 +57,15 @@ struct Symlink {
   std::string target;  // its text
 };
 
+// A directory that the command sees as it is, or through an overlay of its own: a path dependency,
+// a build path outside of the project. In reduced mode it can be read and never written.
+struct Tree {
+  std::string path;         // absolute real path
+  std::string target;       // where it is inside; no symlink
+  int fd = -1;              // pins the inode against a swap of its path; owned by the caller
+  std::string upper, work;  // on the tree's file system; empty: read-only
+};
+
 // The world that the command sees: built from nothing, nothing else of the host exists.
 struct Workspace {
   std::string project;  // absolute real path, the same inside and outside; empty: none
@@ -65,8 +74,9 @@ struct Workspace {
   std::string upper, work;
   std::vector<std::string>
       live_writable;  // live: absolute paths below the project that are written through
-  std::vector<std::string> masked_directories,
-      masked_files;  // live: not to be seen, below the project
+  // Not to be seen: below the project in live mode, below trees without an overlay in every one.
+  std::vector<std::string> masked_directories, masked_files;
+  std::vector<Tree> trees;  // beside the project; none contains the project
   std::vector<Bind> binds;
   std::vector<Symlink> symlinks;
   std::string home;                   // an empty private directory is made here; binds go on top

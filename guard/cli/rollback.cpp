@@ -100,7 +100,8 @@ void print(const Undone& undone, const RollbackArguments& arguments, Console& co
   for (const std::string& path : report.skipped) {
     console.say("left alone: " + printable(path) +
                 (report.snapshot_id.empty()
-                     ? " was edited since (--force puts it back, after keeping what is there)"
+                     ? " was edited since (--force puts it back, after keeping what is there), or "
+                       "its directory is not there any more"
                      : " (there is no copy of it, or it changed just now)"));
   }
   for (const DependencyLeft& one : report.left_alone) {
@@ -230,7 +231,8 @@ void define_rollback(CLI::App& app, Invocation& invocation) {
   verb->add_flag("--config", options.config,
                  "Only the configuration (mix.exs, config, .formatter.exs); may be combined");
   verb->add_option("--path", arguments->options.paths,
-                   "Only this project-relative path and what is below it; repeatable")
+                   "Only this path and what is below it, project-relative, or absolute outside of "
+                   "the project; repeatable")
       ->check([](const std::string& path) {
         return path.empty() ? std::string("--path is empty") : std::string();
       });

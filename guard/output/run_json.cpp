@@ -186,7 +186,9 @@ Json run_json(const Judgement& judgement, const std::vector<sandbox::LayerReport
           {"changes",
            {{"state", commit_name(result)},
             {"paths", changes_json(result.changes)},
-            {"quarantine", result.quarantine ? Json(*result.quarantine) : Json(nullptr)}}},
+            {"quarantine", result.quarantine ? Json(*result.quarantine) : Json(nullptr)},
+            {"quarantine_outside",
+             result.quarantine_outside ? Json(*result.quarantine_outside) : Json(nullptr)}}},
           {"layers", layers_json(layers)}};
 }
 

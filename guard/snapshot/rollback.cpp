@@ -285,10 +285,16 @@ class Planner {
     return (*live)->look(op.path);
   }
 
+  // It, what is in it, and a directory that came with it.
+  static bool is_of_build(const std::string& build, const std::string& full, const Op& op) {
+    const bool came = !op.attributes && !op.before;
+    return tree::is_at_or_below(full, build) || (came && tree::is_at_or_below(build, full));
+  }
+
   Result<bool> wanted(const Target& target, const Op& op) const {
     if (!options_.selective()) return true;
     const std::string full = full_path(op);
-    if (options_.build && tree::is_at_or_below(full, target.journal.build)) return true;
+    if (options_.build && is_of_build(target.journal.build, full, op)) return true;
     if (options_.config && is_configuration(full)) return true;
     if (dependencies_.takes(full)) return true;
     for (const std::string& path : options_.paths) {

@@ -83,7 +83,7 @@ constexpr Rule kSteps[] = {
     {"id_maps", "openat", EACCES, is(2, O_WRONLY | O_CLOEXEC)},
     {"handshake", "sendto", EPIPE, {}},
     {"private_mounts", "mount", EPERM, is(3, MS_REC | MS_PRIVATE)},
-    {"open_project", "openat2", EACCES, is(0, static_cast<std::uint32_t>(AT_FDCWD))},
+    {"open_tree", "openat2", EACCES, is(0, static_cast<std::uint32_t>(AT_FDCWD))},
     {"open_source", "open_tree", EPERM, is(0, static_cast<std::uint32_t>(AT_FDCWD))},
     {"new_root", "fsopen", EPERM, {}},
     {"make_target", "mkdirat", ENOSPC, {}},

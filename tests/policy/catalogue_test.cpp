@@ -62,13 +62,22 @@ TEST_CASE("firmware and native libraries are built for production too") {
   CHECK(verdicts(line) == "allow allow allow allow");
 }
 
-TEST_CASE("what publishes, and what outlives the run in ~/.mix, is denied everywhere") {
+TEST_CASE("what publishes, and what brings code from anywhere into ~/.mix, is denied everywhere") {
   const auto line = GENERATE(as<std::string>(), "mix hex.publish package --yes",
                              "mix hex.retire x 1.0.0 security", "mix hex.owner add x y",
-                             "mix hex.user key generate", "mix local.hex --force",
-                             "mix local.rebar", "mix escript.install hex x");
+                             "mix hex.user key generate", "mix local.public_keys x.pem",
+                             "mix archive.install hex phx_new", "mix archive.install http://x/y.ez",
+                             "mix archive.uninstall ../../x", "mix escript.install hex x");
   INFO(line);
   CHECK(verdicts(line) == "deny deny deny deny");
+}
+
+TEST_CASE("what is installed from a file of the project, or by Mix itself, is asked for") {
+  const auto line =
+      GENERATE(as<std::string>(), "mix archive.install x-0.1.0.ez", "mix archive.uninstall x-0.1.0",
+               "mix escript.install tool", "mix local.hex --force", "mix local.rebar --if-missing");
+  INFO(line);
+  CHECK(verdicts(line) == "ask ask ask deny");
 }
 
 TEST_CASE("a flag that runs, obeys or leaves the project is refused") {

@@ -150,10 +150,12 @@ TEST_CASE("mistakes in task rules are told with their place") {
       Mistake{"args = [\"bool\"]",
               "6:9: \"bool\" is a type of flags; an argument cannot have it\n"},
       Mistake{"write = [\"/etc/**\"]",
-              "6:10: \"/etc/**\" in \"write\" is not a pattern below the project; expected one "
+              "6:10: \"/etc/**\" in \"write\" is not a pattern below the project, ~/.mix or "
+              "~/.hex; expected one "
               "such as \"_build/**\"\n"},
       Mistake{"write = [\"a/../../b\"]",
-              "6:10: \"a/../../b\" in \"write\" is not a pattern below the project; expected one "
+              "6:10: \"a/../../b\" in \"write\" is not a pattern below the project, ~/.mix or "
+              "~/.hex; expected one "
               "such as \"_build/**\"\n"},
       Mistake{"mode = \"fast\"",
               "6:8: \"mode\" is \"fast\"; expected one of \"transaction\", \"live\"\n"},

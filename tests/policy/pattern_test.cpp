@@ -88,6 +88,9 @@ TEST_CASE("a glob covers another only when every path of it is covered") {
       {"**/*.db", "priv/*.db", true},
       {"**/*.db", "**/x.db", true},
       {"*/x", "**/x", false},
+      {"**", "~/.mix/**", false},
+      {"~/.mix/**", "~/.mix/archives/**", true},
+      {"~/.mix/**", "~/.hex/**", false},
   }));
   INFO(outer << " over " << inner);
   CHECK(glob_covers(outer, inner) == expected);

@@ -246,12 +246,70 @@ TEST_CASE("fs_setup_symlink_race: a project that is another by now stops the run
   if (!has_view(box)) return;
   fs::rename(box.project(), box.path("moved"));
   fs::create_directories(box.project("lib"));
-  CHECK_THAT(box.run({"write", box.project("lib/x")}).error, Catch::Contains("open_project"));
+  CHECK_THAT(box.run({"write", box.project("lib/x")}).error, Catch::Contains("open_tree"));
   verdict("directory", Box::exists(box.landed("x")));
   fs::remove_all(box.project());
   fs::create_directory_symlink(box.path("outside"), box.project());
-  CHECK_THAT(box.run({"write", box.path("outside/x")}).error, Catch::Contains("open_project"));
+  CHECK_THAT(box.run({"write", box.path("outside/x")}).error, Catch::Contains("open_tree"));
   verdict("symlink", Box::exists(box.path("outside/x")));
+}
+
+// A directory beside the project that is shown; the descriptor is the test's.
+mixguard::sandbox::Tree beside(const Box& box, const mixguard::sandbox::UniqueFd& fd) {
+  return {box.path("outside"), box.path("outside"), fd.get(), "", ""};
+}
+
+mixguard::sandbox::UniqueFd open_directory(const std::string& path) {
+  return mixguard::sandbox::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+TEST_CASE("fs_tree_read_only: a tree without an overlay is read, but for what is masked",
+          "[escape]") {
+  Box box;
+  if (!has_view(box)) return;
+  box.write(box.path("outside/.env"), "masked\n");
+  const auto fd = open_directory(box.path("outside"));
+  box.workspace.trees = {beside(box, fd)};
+  box.workspace.masked_files = {box.path("outside/.env")};
+  CHECK_THAT(box.run({"read", box.path("outside/secret")}).output, Catch::Contains("secret"));
+  verdict("read_masked", box.run({"read", box.path("outside/.env")}).worked());
+  CHECK(box.run({"write", box.path("outside/x")}).error.empty());
+  verdict("write", Box::exists(box.path("outside/x")));
+}
+
+TEST_CASE("fs_tree_overlay: a tree with an overlay is written there alone", "[escape]") {
+  Box box;
+  if (!has_view(box)) return;
+  const auto fd = open_directory(box.path("outside"));
+  fs::create_directories(box.path("run/roots/upper"));
+  fs::create_directories(box.path("run/roots/work"));
+  mixguard::sandbox::Tree tree = beside(box, fd);
+  tree.upper = box.path("run/roots/upper");
+  tree.work = box.path("run/roots/work");
+  box.workspace.trees = {tree};
+  const Probe probe = box.run({"write", box.path("outside/x")});
+  CHECK(probe.error.empty());
+  CHECK(Box::exists(box.path("run/roots/upper/x")));
+  verdict("write", Box::exists(box.path("outside/x")));
+}
+
+TEST_CASE("fs_tree_race: a tree that is another by now stops the run", "[escape]") {
+  Box box;
+  if (!has_view(box)) return;
+  fs::create_directories(box.path("kept"));
+  box.write(box.path("kept/secret"), "secret\n");
+  const auto fd = open_directory(box.path("outside"));
+  box.workspace.trees = {beside(box, fd)};
+  fs::rename(box.path("outside"), box.path("moved"));
+  fs::create_directory_symlink(box.path("kept"), box.path("outside"));
+  const Probe symlink = box.run({"read", box.path("outside/secret")});
+  CHECK_THAT(symlink.error, Catch::Contains("open_tree"));
+  verdict("symlink", symlink.output.find("secret") != std::string::npos);
+  fs::remove(box.path("outside"));
+  fs::rename(box.path("kept"), box.path("outside"));
+  const Probe another = box.run({"read", box.path("outside/secret")});
+  CHECK_THAT(another.error, Catch::Contains("open_tree"));
+  verdict("directory", another.output.find("secret") != std::string::npos);
 }
 
 TEST_CASE("fs_setup_symlink_race: a writable path that is a symlink stops the run", "[escape]") {
