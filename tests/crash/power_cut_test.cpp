@@ -38,11 +38,11 @@ using testing::changes_of;
 using testing::Cut;
 using testing::Disk;
 using testing::killed_at;
-using testing::Project;
 using testing::Scenario;
 using testing::SeenAsDirty;
 using testing::start_counting;
 using testing::TreeState;
+using testing::World;
 using testing::write_file;
 
 // A project on a disk of its own, mounted only while something is done there.
@@ -51,7 +51,7 @@ class Rig {
   explicit Rig(const std::string& kind) : disk_(kind, project_.root()) {}
 
   // Has `prepare` done and the disk as it is then kept.
-  void prepare(const std::function<void(const Project&)>& prepare) {
+  void prepare(const std::function<void(const World&)>& prepare) {
     mounted([&] { prepare(project_); });
     disk_.keep();
   }
@@ -82,10 +82,10 @@ class Rig {
     mounted([&] { found = project_.state(times); });
     return found;
   }
-  [[nodiscard]] const Project& project() const { return project_; }
+  [[nodiscard]] const World& project() const { return project_; }
 
  private:
-  Project project_;
+  World project_;
   Disk disk_;
 };
 
@@ -218,7 +218,7 @@ TEST_CASE("control: the same commit without its syncs loses data in a power cut"
   const std::string kind = GENERATE("ext4", "xfs");
   const SeenAsDirty dirty(false);
   Scenario scenario = testing::commits();
-  scenario.act = [act = scenario.act](const Project& project) {
+  scenario.act = [act = scenario.act](const World& project) {
     return without_syncs() && act(project);
   };
   const int broken = Sweep(kind, scenario, 5).broken(Cut::kJournalKept);
@@ -235,7 +235,7 @@ TEST_CASE("control: files exchanged without a sync are empty after a power cut",
   Rig rig(kind);
   const std::string root = rig.project().root();
   constexpr int kFiles = 20;
-  rig.prepare([](const Project& project) {
+  rig.prepare([](const World& project) {
     for (int i = 0; i < kFiles; ++i) project.write("f" + std::to_string(i), "old");
   });
   const auto exchange = [&] {
@@ -262,7 +262,7 @@ TEST_CASE("control: files exchanged without a sync are empty after a power cut",
 }
 
 // Carries out one run that writes `a`; the rest is left to the patterns.
-bool write_a(const Project& project, const std::vector<std::string>& patterns) {
+bool write_a(const World& project, const std::vector<std::string>& patterns) {
   auto transaction = Transaction::begin(project.store(), new_run_id(), {});
   if (!transaction) return false;
   write_file(transaction->upper() + "/a", "ours");
@@ -281,8 +281,8 @@ TEST_CASE("after a power cut the undo set and the quarantine are what they were"
   INFO(kind << (one_by_one ? ", one by one" : ", at once") << (commits ? "" : ", nothing commits"));
   const SeenAsDirty dirty(one_by_one);
   Rig rig(kind);
-  const Project& project = rig.project();
-  rig.prepare([](const Project& at) { REQUIRE(at.store().exists()); });
+  const World& project = rig.project();
+  rig.prepare([](const World& at) { REQUIRE(at.store().exists()); });
   const auto act = [&] {
     // Still in memory only, as what an editor has just saved is.
     project.write("a", "theirs, not on disk yet");
@@ -324,7 +324,7 @@ TEST_CASE("a record whose writing has returned survives a power cut, and the cha
   const std::string kind = GENERATE("ext4", "xfs");
   const Cut how = GENERATE(Cut::kJournalKept, Cut::kJournalLost);
   Rig rig(kind);
-  rig.prepare([](const Project& project) { REQUIRE(project.store().exists()); });
+  rig.prepare([](const World& project) { REQUIRE(project.store().exists()); });
   Shared written;
   const auto act = [&] {
     written.value() = 0;

@@ -164,7 +164,7 @@ TEST_CASE("objects that do not fit are refused, and kept once there is space") {
     expect(first && objects->commit(), "first");
     std::vector<ObjectId> taken;
     {
-      const Filler filler(store.path() + "/filler");
+      const Filler filler(store.path() + "/filler", Shortage::kSpace);
       // What was put is gathered in memory for a while.
       auto put = objects->put(noise(300000, 0));
       for (unsigned i = 1; put && i < 10; ++i) {
@@ -203,7 +203,7 @@ TEST_CASE("what filled the disk before it was committed does not lock its store"
       }
       expect_full(objects->commit());
     }
-    auto filler = std::make_unique<Filler>(store.path() + "/filler");
+    auto filler = std::make_unique<Filler>(store.path() + "/filler", Shortage::kSpace);
     auto objects = Objects::open(store);
     expect(objects.has_value(), objects ? "" : objects.error().message);
     expect(!objects->notes().empty(), "notes");
@@ -233,7 +233,7 @@ TEST_CASE("a compaction that does not fit loses nothing") {
     expect(large && live && objects->commit(), "commit");
     const auto is_live = [&](const ObjectId& id) { return id == *live; };
     {
-      const Filler filler(store.path() + "/filler");
+      const Filler filler(store.path() + "/filler", Shortage::kSpace);
       expect_full(objects->compact(is_live));
       expect(objects->get(*live).has_value(), "get");
       const auto again = Objects::open(store);

@@ -197,12 +197,13 @@ TEST_CASE("a pre-image keeps holes, attributes and access lists") {
     return value.substr(0, size > 0 ? static_cast<std::size_t>(size) : 0);
   };
   REQUIRE(is_sparse());
-  auto preimage = Preimage::capture(project.store(), new_run_id(), {"dir"});
+  const Store store = project.store();
+  auto preimage = Preimage::capture(store, new_run_id(), {"dir"});
   REQUIRE(preimage);
   for (const char* name : {"dir/noted", "dir/sparse"}) fs::remove(project.at(name));
   project.write("dir/noted", "new");
   ::setxattr(project.at("dir/only").c_str(), "user.note", "yours", 5, 0);
-  REQUIRE(preimage->restore());
+  REQUIRE(preimage->restore(store));
   CHECK(project.read("dir/noted") == "old");
   CHECK(note("dir/noted") == "mine");
   CHECK(note("dir/only") == "mine");
