@@ -273,6 +273,10 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
   Result<Preimage> captured = Preimage::capture(store, run_id, roots);
   if (!captured) return propagate(captured);
   preimage_.emplace(std::move(*captured));
+  for (const auto& [path, why] : preimage_->skipped()) {
+    result_.uncovered.push_back(path + " " + std::string(to_string(why)));
+    notes_.push_back("not remembered: " + result_.uncovered.back());
+  }
   for (const std::string& path : roots) {
     if (::access(join_path(root, path).c_str(), F_OK) == 0) continue;
     if (auto made = make_directory(join_path(root, path)); !made) return made;
@@ -302,10 +306,11 @@ void Remembrance::take(ChangeSet changes) {
 
 Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
   if (preimage_) {
-    Result<ChangeSet> changes = preimage_->keep(*store_);
+    // What was written in place is shown and taken back.
+    Result<ChangeSet> changes = dry_run ? preimage_->restore(*store_) : preimage_->keep(*store_);
     if (!changes) return propagate(changes);
     take(std::move(*changes));
-    result_.committed = true;
+    result_.committed = !dry_run;
     return result_;
   }
   if (!transaction_) return result_;

@@ -30,6 +30,9 @@ struct RunResult {
   std::optional<std::string> quarantine;
   std::optional<std::string> quarantine_outside;
 
+  // What no copy could be made of before a run that writes through: "path is a socket, …".
+  std::vector<std::string> uncovered;
+
   // Changes that a person would miss: all but build artifacts, which the next command makes again.
   [[nodiscard]] std::size_t worth_mentioning() const;
 };

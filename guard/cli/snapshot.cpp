@@ -93,8 +93,10 @@ int create(const Invocation& invocation, const std::string& label, Console& cons
                       [&](const Store& store, Objects& objects) -> Result<int> {
                         const Result<Snapshot> snapshot = create_snapshot(store, objects, label);
                         if (!snapshot) return propagate(snapshot);
-                        Json body = snapshot_json(*snapshot);
-                        if (auto written = write_down(store, "snapshot", body); !written)
+                        const Json body = snapshot_json(*snapshot);
+                        Json record = body;
+                        record.erase("time");  // the record has its own
+                        if (auto written = write_down(store, "snapshot", record); !written)
                           return propagate(written);
                         if (console.json()) {
                           console.document(dump_pretty(body));

@@ -173,6 +173,7 @@ Json ended_record(const std::string& run_id, const std::optional<sandbox::Outcom
   body["changes"] = commit_name(result);
   body["paths"] = changes_json(named);
   body["paths_total"] = result.changes.changes.size();
+  if (!result.uncovered.empty()) body["not_remembered"] = result.uncovered;
   return body;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "guard/snapshot/git_lock.hpp"
 #include "guard/snapshot/return_plan.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/tree_diff.hpp"
@@ -208,6 +209,8 @@ Result<Journal> plan(Run& run, const Objects& objects, const std::vector<Pair>& 
 
 Result<RollbackReport> restore(const Store& store, Objects& objects, const Snapshot& snapshot,
                                const RollbackOptions& options) {
+  if (!options.dependencies.empty())
+    return fail("a dependency is put back from a run, or by --path from a snapshot", EINVAL);
   auto captured = capture(store, objects, {store.project_fd(), ""}, "");
   if (!captured) return propagate(captured);
   if (!captured->top) return fail("put back the project: it is gone", ENOENT);
@@ -228,10 +231,17 @@ Result<RollbackReport> restore(const Store& store, Objects& objects, const Snaps
     if (!gone) return propagate(gone);
     return report;
   }
+  auto free =
+      options.force ? Result<void>() : refuse_while_git_works(store.project_fd(), journal->ops);
+  if (!free) {
+    (void)discard_run(*run);
+    return propagate(free);
+  }
   journal->touch_time = *time;
   report.undo_id = run->id;
   if (auto written = write_intent(*run, *journal); !written) return propagate(written);
-  if (auto applied = carry_out(*run, *journal, false); !applied) return propagate(applied);
+  auto applied = carry_out(*run, *journal, false, options.on_step);
+  if (!applied) return propagate(applied);
   report_ops(journal->ops, report);
   return report;
 }

@@ -15,10 +15,10 @@
 
 namespace mixguard::guard {
 
-// The store must be locked. `options.paths`, `build`, `config` and `dry_run` count. Every content
-// is checked before anything changes; a crash at any instant leaves the project as it was, or is
-// finished by recover(). `skipped` of the report: of what there is no copy, or what changed at the
-// last moment.
+// The store must be locked. Of the options, the choice of runs and of dependencies do not count.
+// Every content is checked before anything changes; a crash at any instant leaves the project as it
+// was, or is finished by recover(). `skipped` of the report: of what there is no copy, or what
+// changed at the last moment.
 Result<RollbackReport> restore(const Store& store, Objects& objects, const Snapshot& snapshot,
                                const RollbackOptions& options);
 

@@ -8,7 +8,7 @@ rounds=${1:-30}
 "$root/tests/install.sh" build example bench
 cd "$root"
 log=$(mktemp)
-{ cmake --preset release && cmake --build --preset release --target mixguard decide_bench bench_filter equal_layers open_close; } >"$log" 2>&1 || { tail "$log"; exit 1; }
+{ cmake --preset release && cmake --build --preset release --target mixguard decide_bench bench_filter equal_layers open_close walk; } >"$log" 2>&1 || { tail "$log"; exit 1; }
 mixguard=$root/build/release/mixguard
 
 work=$(mktemp -d "$root/build/bench-XXXXXX")  # firejail shows neither /tmp nor /var/tmp
@@ -186,4 +186,5 @@ In process (\`tests/bench/decide_bench.cpp\`, nine commands of every kind):
 | 100 | $(decided 100 3) µs | $(decided 100 4) µs | $(awk '$1 == 100 {printf "%.1f", $2 / 1000}' "$work/decide") ms |
 | 5,000 | $(decided 5000 3) µs | $(decided 5000 4) µs | $(awk '$1 == 5000 {printf "%.1f", $2 / 1000}' "$work/decide") ms |
 MD
+"$root/tests/bench/snapshots.sh" "$root/build/release" "$rounds" >>"$root/docs/benchmarks.md"
 sed -n '/^|/p' "$root/docs/benchmarks.md"
