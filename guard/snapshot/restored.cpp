@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "guard/snapshot/journal.hpp"
+#include "guard/snapshot/roots.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/tree.hpp"
 
@@ -15,17 +16,17 @@ namespace {
 std::map<std::string, std::size_t> places_of(const std::vector<Op>& ops) {
   std::map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < ops.size(); ++i) {
-    if (!ops[i].attributes) places.emplace(ops[i].path, i);
+    if (!ops[i].attributes) places.emplace(full_path(ops[i]), i);
   }
   return places;
 }
 
 // A later operation moved a directory above the path, and the path with it.
-bool was_taken_along(const std::map<std::string, std::size_t>& places, const std::string& path,
+bool was_taken_along(const std::map<std::string, std::size_t>& places, const Op& op,
                      std::size_t place) {
-  for (std::string above = tree::split(path).parent; !above.empty();
+  for (std::string above = tree::split(op.path).parent; !above.empty();
        above = tree::split(above).parent) {
-    const auto found = places.find(above);
+    const auto found = places.find(full_path(op.root, above));
     if (found != places.end() && found->second > place) return true;
   }
   return false;
@@ -45,14 +46,17 @@ Result<std::vector<std::string>> not_as_put_back(const Store& store, const std::
   auto journal = read_journal(store, run_id);
   if (!journal) return propagate(journal);
   std::vector<std::string> paths;
-  tree::Parents live(store.project_fd());
+  const LiveTrees trees(store.project_fd(), store.project_fd(), journal->extra_roots);
+  std::map<std::string, tree::Parents> live;  // by root
   const auto places = places_of(journal->ops);
   for (std::size_t i = 0; i < journal->ops.size(); ++i) {
     const Op& op = journal->ops[i];
-    if (!op.withheld.empty() || was_taken_along(places, op.path, i)) continue;
-    auto node = live.look(op.path);
+    if (!op.withheld.empty() || was_taken_along(places, op, i)) continue;
+    auto root = trees.of(op.root);
+    if (!root) return propagate(root);
+    auto node = live.try_emplace(op.root, *root).first->second.look(op.path);
     if (!node) return propagate(node);
-    if (!is_as_put_back(op, *node, journal->settled)) paths.push_back(op.path);
+    if (!is_as_put_back(op, *node, journal->settled)) paths.push_back(full_path(op));
   }
   return paths;
 }
@@ -64,7 +68,9 @@ Result<std::string> rollback_at_the_end(const Store& store) {
     auto journal = read_journal(store, *id);
     if (!journal) return propagate(journal);
     if (journal->state != RunState::kDone) continue;
-    return journal->kind == RunKind::kRollback ? *id : std::string();
+    const bool goes_back =
+        journal->kind == RunKind::kRollback || journal->kind == RunKind::kRestore;
+    return goes_back ? *id : std::string();
   }
   return std::string();
 }

@@ -7,9 +7,9 @@ set -euo pipefail
 policy=(--policy "$CASES/wide.toml")
 step() { echo "day: $*"; }
 # edit CODE: a guarded script that does it.
-edit() { printf '%s\n' "$1" >edit.exs && mixguard -q "${policy[@]}" mix run --no-start edit.exs; }
+edit() { printf '%s\n' "$1" >edit.exs && mixguard -q "${policy[@]}" mix run edit.exs; }
 newest() { ls .mixguard/runs | tail -n 1; }
-shows() { mixguard -q "${policy[@]}" mix run --no-start show.exs | grep -qx "$1"; }
+shows() { mixguard -q "${policy[@]}" mix run show.exs | grep -qx "$1"; }
 
 mkdir -p vendor/rates/lib
 printf 'defmodule Rates.MixProject do\n  use Mix.Project\n  def project, do: [app: :rates, version: "0.1.0"]\nend\n' >vendor/rates/mix.exs
@@ -33,27 +33,27 @@ edit 'File.write!("lib/made.ex", "defmodule Made do\n  def n, do: 2222\nend\n")'
 broken=$(newest)
 mixguard -q mix compile
 shows '2222 1'
-mixguard -q rollback "$broken" --path lib/made.ex
+mixguard rollback -q "$broken" --path lib/made.ex
 shows '1111 1'
 step "the broken file alone is back, and is the code that runs"
 
 edit 'File.write!("vendor/rates/lib/rates.ex", "defmodule Rates do\n  defmacro v, do: 2\nend\n")'
 mixguard -q mix compile
 shows '1111 2'
-mixguard -q rollback --back 2 --dep rates
+mixguard rollback -q --back 2 --dep rates
 shows '1111 1'
 step "the upgraded dependency is back, and what needs it is compiled again"
 
 edit 'File.write!("gone.exs", "for entry <- File.ls!(), entry != \".mixguard\", do: File.rm_rf!(entry)")'
 exact . >../evening
-mixguard -q "${policy[@]}" mix run --no-start gone.exs
+mixguard -q "${policy[@]}" mix run gone.exs
 [ ! -e lib ] && [ ! -e .git ] && [ ! -e mix.exs ]
-mixguard -q rollback last
+mixguard rollback -q last
 exact . | cmp - ../evening
 git fsck 2>/dev/null
 step "everything that a task deleted is back, the repository too"
 
-mixguard -q rollback "$morning"
+mixguard rollback -q "$morning"
 exact . | cmp - ../morning
 [ -z "$(mixguard -q mix compile)" ]
 [ -z "$(git status --porcelain)" ]

@@ -29,6 +29,7 @@ fresh() { rm -rf "$1"; cp -a "$template" "$1"; }
 manifest() { (cd "$1" && find . -path ./.mixguard -prune -o -printf '%p %y %m %l\n' | sort && find . -path ./.mixguard -prune -o -type f -print0 | sort -z | xargs -0 sha256sum); }
 # The same with the times of files, which Mix goes by.
 exact() { (cd "$1" && find . -path ./.mixguard -prune -o ! -type d -printf '%p %T@\n' | sort); manifest "$1"; }
+export -f manifest exact
 # Times, seeds, ids and orders differ between two runs of the same thing.
 normalise() { sed -E 's/[0-9]+(\.[0-9]+)?/N/g; s/\x1b\[[0-9;]*m//g' "$1" | sort; }
 
