@@ -445,4 +445,33 @@ Result<Outside> find_outside(const Judgement& judgement, const std::string& home
   return outside;
 }
 
+std::vector<std::string> directories_beside(const Project& project, const std::string& home,
+                                            std::vector<std::string>& notes) {
+  const std::string real_home = home.empty() ? home : real_path(home);
+  DependencySearch search(project, real_home, notes);
+  for (const policy::MixExs& exs : read_mix_files(project.root, project.root))
+    search.add(parent_path(join_path(project.root, exs.file)), exs);
+  std::vector<std::string> found = search.search();
+  for (const Moved& moved : kMoved) {
+    const std::string value = environment_variable(moved.variable).value_or("");
+    const std::string real = value.starts_with('/') ? real_path(value) : std::string();
+    if (real.empty() || is_within(real, project.root)) continue;
+    auto why = why_kept_out(real, project.root, real_home);
+    if (!why && is_hidden_in(real_home, real)) why = "it is in a hidden directory of the home";
+    if (!why && !moved.is_one(real)) why = "it does not hold " + std::string(moved.kind);
+    if (why) {
+      notes.push_back(std::string(moved.variable) + " names " + real +
+                      ", which is left out: " + *why);
+    } else {
+      found.push_back(real);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  const auto covered = [](const std::string& above, const std::string& path) {
+    return is_within(path, above);
+  };
+  found.erase(std::unique(found.begin(), found.end(), covered), found.end());
+  return found;
+}
+
 }  // namespace mixguard::guard

@@ -63,4 +63,11 @@ struct Outside {
 // that kind is only left out, with a note. Makes directories that the command would make.
 Result<Outside> find_outside(const Judgement& judgement, const std::string& home);
 
+// The directories outside of the project that belong to its state as the caller has it: its path
+// dependencies, and those that the caller's MIX_BUILD_PATH, MIX_BUILD_ROOT and MIX_DEPS_PATH name.
+// Absolute real paths, none in another. What is left out, and why, is added to `notes`.
+[[nodiscard]] std::vector<std::string> directories_beside(const Project& project,
+                                                          const std::string& home,
+                                                          std::vector<std::string>& notes);
+
 }  // namespace mixguard::guard

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/snapshot/snapshot.hpp"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
@@ -12,9 +14,11 @@
 #include "guard/cli/quarantine.hpp"
 #include "guard/cli/verb.hpp"
 #include "guard/exit_code.hpp"
+#include "guard/files.hpp"
 #include "guard/output/console.hpp"
 #include "guard/output/run_json.hpp"
 #include "guard/output/text_diff.hpp"
+#include "guard/outside.hpp"
 #include "guard/snapshot/check.hpp"
 #include "guard/snapshot/json_bytes.hpp"
 #include "guard/snapshot/restore.hpp"
@@ -52,6 +56,12 @@ Json uncovered_json(const Snapshot& snapshot) {
   return list;
 }
 
+Json outside_json(const Snapshot& snapshot) {
+  Json list = Json::array();
+  for (const auto& [path, top] : snapshot.outside) list.push_back(Json(bytes_to_json(path)));
+  return list;
+}
+
 Json snapshot_json(const Snapshot& snapshot) {
   return {{"id", snapshot.id},
           {"kind", "snapshot"},
@@ -60,6 +70,7 @@ Json snapshot_json(const Snapshot& snapshot) {
           {"files", snapshot.files},
           {"directories", snapshot.directories},
           {"bytes", snapshot.bytes},
+          {"outside", outside_json(snapshot)},
           {"uncovered", uncovered_json(snapshot)}};
 }
 
@@ -86,12 +97,24 @@ Result<void> write_down(const Store& store, std::string_view event, const Json& 
   return {};
 }
 
+// The directories outside of the project that belong to it.
+std::vector<std::string> beside(const Store& store, const Console& console) {
+  Project project;
+  project.root = project.cwd = store.project_root();
+  std::vector<std::string> notes;
+  std::vector<std::string> paths =
+      directories_beside(project, environment_variable("HOME").value_or(""), notes);
+  for (const std::string& note : notes) console.note(note);
+  return paths;
+}
+
 // --- create ---
 
 int create(const Invocation& invocation, const std::string& label, Console& console) {
   return with_objects(invocation, console,
                       [&](const Store& store, Objects& objects) -> Result<int> {
-                        const Result<Snapshot> snapshot = create_snapshot(store, objects, label);
+                        const Result<Snapshot> snapshot =
+                            create_snapshot(store, objects, label, beside(store, console));
                         if (!snapshot) return propagate(snapshot);
                         const Json body = snapshot_json(*snapshot);
                         Json record = body;
@@ -186,11 +209,22 @@ struct ShowArguments {
   bool quarantine = false;
 };
 
+// By a project-relative path, or an absolute one of a directory outside.
+Result<std::optional<Entry>> find_in(const Objects& objects, const Snapshot& snapshot,
+                                     const std::string& path) {
+  for (const auto& [root, top] : snapshot.outside) {
+    if (!tree::is_at_or_below(path, root)) continue;
+    return find_entry(objects, top, path == root ? "" : path.substr(root.size() + 1));
+  }
+  if (path.starts_with('/')) return std::optional<Entry>();
+  return find_entry(objects, snapshot.top, path);
+}
+
 // A directory's names, or a file as it is.
 Result<int> show_path(const Objects& objects, const Snapshot& snapshot, std::string path,
                       Console& console) {
   while (path.ends_with('/')) path.pop_back();
-  const auto entry = find_entry(objects, snapshot.top, path);
+  const auto entry = find_in(objects, snapshot, path);
   if (!entry) return propagate(entry);
   if (!*entry) return fail("there is no " + path + " in snapshot " + snapshot.id, ENOENT);
   if ((*entry)->is_dir()) {
@@ -359,35 +393,35 @@ class DiffPrinter {
   std::size_t count_ = 0;
 };
 
-Result<Entry> present_of(const Store& store, Objects& objects) {
-  auto captured = capture(store, objects, {store.project_fd(), ""}, "");
-  if (!captured) return propagate(captured);
-  if (!captured->top) return fail("look at the project: it is gone", ENOENT);
-  return std::move(*captured->top);
-}
-
-Result<Entry> side_of(const Store& store, Objects& objects, const std::string& id) {
-  if (id.empty()) return present_of(store, objects);
-  auto snapshot = load_snapshot(store, id);
-  if (!snapshot) return propagate(snapshot);
-  return std::move(snapshot->top);
+// What lies there now, in the same directories.
+Result<Snapshot> other_side_of(const Store& store, Objects& objects, const std::string& id,
+                               const Snapshot& like) {
+  if (!id.empty()) return load_snapshot(store, id);
+  std::vector<std::string> outside;
+  for (const auto& [path, top] : like.outside) {
+    if (::access(path.c_str(), F_OK) == 0) outside.push_back(path);
+  }
+  return look_at_all(store, objects, outside);
 }
 
 int diff(const Invocation& invocation, const DiffArguments& arguments, Console& console) {
   return with_objects(
       invocation, console, [&](const Store& store, Objects& objects) -> Result<int> {
-        const auto a = side_of(store, objects, arguments.a);
+        const auto a = load_snapshot(store, arguments.a);
         if (!a) return propagate(a);
-        const auto b = side_of(store, objects, arguments.b);
+        const auto b = other_side_of(store, objects, arguments.b, *a);
         if (!b) return propagate(b);
         DiffPrinter printer(objects, console);
         const auto visit = [&](const Difference& one) { return printer.print(one); };
         std::vector<std::string> paths = arguments.paths;
-        if (paths.empty()) paths.emplace_back();
+        if (paths.empty()) {
+          paths.emplace_back();
+          for (const auto& [path, top] : a->outside) paths.push_back(path);
+        }
         for (const std::string& path : paths) {
-          const auto before = find_entry(objects, *a, path);
+          const auto before = find_in(objects, *a, path);
           if (!before) return propagate(before);
-          const auto after = find_entry(objects, *b, path);
+          const auto after = find_in(objects, *b, path);
           if (!after) return propagate(after);
           if (auto done = compare(objects, path, *before, *after, visit); !done)
             return propagate(done);

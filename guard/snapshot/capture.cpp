@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/snapshot/capture.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -82,9 +84,11 @@ class WorkList {
   bool failed_ = false;
 };
 
-bool is_same(const Node& node, const Entry& entry) {
+// With an Entry, or a view of one.
+template <typename Known>
+bool is_same(const Node& node, const Known& entry) {
   return node.mode == entry.mode && node.owner == entry.owner && node.group == entry.group &&
-         node.mtime == entry.mtime && (node.is_dir() || node.size == entry.size);
+         node.mtime == entry.mtime && node.size == entry.size;
 }
 
 Entry entry_of(const std::string& name, const Node& node) {
@@ -211,32 +215,31 @@ class Capture {
     });
   }
 
+  // A symlink on the way to the directory is no matter: it makes the directory that it is in
+  // unclean, and what lies below is not reached from there any more.
   bool is_clean(const CacheRow& row, Captured& counted) const {
-    const auto known = decode_directory(row.row);
-    if (!known || known->self.uncovered != Uncovered::kNone) return false;
-    // One open pays beyond a few files.
-    constexpr std::size_t kFew = 4;
-    const bool near = known->entries.size() > kFew;
-    auto dir = near ? tree::open_dir(root_.fd, row.path) : tree::UniqueFd();
+    RowReader known(row.row);
+    if (!known.good() || known.self().uncovered != Uncovered::kNone) return false;
+    const tree::UniqueFd dir(::openat(root_.fd, row.path.empty() ? "." : row.path.c_str(),
+                                      O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!dir) return false;
-    const int at = near ? dir->get() : root_.fd;
-    const auto node = near ? tree::look_at(at, row.path) : present(at, row.path);
-    if (!node || !node->is_dir() || node->device != known->device || !known->stamp.matches(*node))
-      return false;
+    const auto node = tree::look_at(dir.get(), row.path);
+    if (!node || node->device != known.device() || !known.stamp().matches(*node)) return false;
     Captured here;
     here.directories = 1;
-    std::string name = near ? std::string() : tree::join(row.path, "");
-    const std::size_t stem = name.size();
-    for (const CachedEntry& cached : known->entries) {
-      if (!cached.entry.is_dir()) {
-        name.resize(stem);
-        name += cached.entry.name;
-        const auto found = present(at, name);
-        if (!found || !cached.stamp.matches(*found) || !is_same(*found, cached.entry)) return false;
-        count(cached.entry, here);
+    std::string name;
+    while (const auto item = known.next()) {
+      const EntryView& entry = item->entry;
+      if (!S_ISDIR(entry.mode)) {
+        name = entry.name;
+        const auto found = present(dir.get(), name);
+        if (!found || !item->stamp.matches(*found) || !is_same(*found, entry)) return false;
+        count(entry.size, here);
       }
-      note_uncovered(tree::join(row.path, cached.entry.name), cached.entry, here);
+      if (entry.uncovered != Uncovered::kNone)
+        here.uncovered.emplace_back(tree::join(row.path, std::string(entry.name)), entry.uncovered);
     }
+    if (!known.good()) return false;
     merge(here, counted);
     return true;
   }
@@ -249,9 +252,9 @@ class Capture {
     return **node;
   }
 
-  static void count(const Entry& entry, Captured& counted) {
+  static void count(std::int64_t size, Captured& counted) {
     ++counted.files;
-    counted.bytes += static_cast<std::uint64_t>(entry.size);
+    counted.bytes += static_cast<std::uint64_t>(size);
   }
 
   static void note_uncovered(const std::string& path, const Entry& entry, Captured& counted) {
@@ -315,7 +318,7 @@ class Capture {
     if (!read) return propagate(read);
     if (!*read) return {};
     captured_.read = 1;
-    count((*read)->entry, captured_);
+    count((*read)->entry.size, captured_);
     note_uncovered(top_, (*read)->entry, captured_);
     captured_.top = std::move((*read)->entry);
     return {};
@@ -416,7 +419,7 @@ class Capture {
       ++counted.read;
     }
     if (!*cached) return cached;
-    count((*cached)->entry, counted);
+    count((*cached)->entry.size, counted);
     note_uncovered(full, (*cached)->entry, counted);
     return cached;
   }

@@ -45,14 +45,15 @@ class Checker {
         report("snapshots/" + id, snapshot.error().message);
         continue;
       }
-      contents_of("snapshot " + id, snapshot->top);
+      contents_of("snapshot " + id, "", snapshot->top);
+      for (const auto& [path, top] : snapshot->outside) contents_of("snapshot " + id, path, top);
     }
     return {};
   }
 
   // What was read with the packs is sound; here it is asked whether everything is there. Each path
   // that cannot be had is named.
-  void contents_of(const std::string& what, const Entry& top) {
+  void contents_of(const std::string& what, const std::string& at, const Entry& top) {
     const auto visit = [&](const std::string& path, const Entry& entry) -> Result<void> {
       auto there = each_object(objects_, entry.content, [&](const ObjectId& id) {
         if (!objects_.has(id))
@@ -62,7 +63,7 @@ class Checker {
       if (!there) report(what, path + " cannot be put back: " + there.error().message);
       return {};
     };
-    if (auto walked = each_entry(objects_, "", top, visit); !walked)
+    if (auto walked = each_entry(objects_, at, top, visit); !walked)
       report(what, walked.error().message);
   }
 

@@ -50,24 +50,43 @@ void encode(const Entry& entry, std::string& bytes) {
   put_text(bytes, entry.xattrs);
 }
 
-std::optional<Entry> decode_entry(ByteReader& reader) {
-  Entry entry;
-  entry.name = reader.text();
+std::optional<EntryView> view_entry(ByteReader& reader) {
+  EntryView view;
+  view.name = reader.text();
   const auto flags = reader.number<std::uint8_t>();
   const auto uncovered = reader.number<std::uint8_t>();
-  entry.mode = reader.number<std::uint32_t>();
-  entry.owner = reader.number<std::uint32_t>();
-  entry.group = reader.number<std::uint32_t>();
-  entry.size = reader.number<std::int64_t>();
-  entry.mtime = reader.number<std::int64_t>();
-  entry.links = reader.number<std::uint64_t>();
-  entry.content.id.bytes = reader.number<decltype(ObjectId::bytes)>();
-  entry.target = reader.text();
-  entry.xattrs = reader.text();
+  view.mode = reader.number<std::uint32_t>();
+  view.owner = reader.number<std::uint32_t>();
+  view.group = reader.number<std::uint32_t>();
+  view.size = reader.number<std::int64_t>();
+  view.mtime = reader.number<std::int64_t>();
+  view.links = reader.number<std::uint64_t>();
+  view.content.id.bytes = reader.number<decltype(ObjectId::bytes)>();
+  view.target = reader.text();
+  view.xattrs = reader.text();
   if (!reader.good() || uncovered >= kWhy.size()) return std::nullopt;
-  entry.sparse = (flags & kSparse) != 0;
-  entry.content.cut = (flags & kCut) != 0;
-  entry.uncovered = static_cast<Uncovered>(uncovered);
+  view.sparse = (flags & kSparse) != 0;
+  view.content.cut = (flags & kCut) != 0;
+  view.uncovered = static_cast<Uncovered>(uncovered);
+  return view;
+}
+
+std::optional<Entry> decode_entry(ByteReader& reader) {
+  const auto view = view_entry(reader);
+  if (!view) return std::nullopt;
+  Entry entry;
+  entry.name = view->name;
+  entry.mode = view->mode;
+  entry.owner = view->owner;
+  entry.group = view->group;
+  entry.size = view->size;
+  entry.mtime = view->mtime;
+  entry.links = view->links;
+  entry.sparse = view->sparse;
+  entry.uncovered = view->uncovered;
+  entry.content = view->content;
+  entry.target = view->target;
+  entry.xattrs = view->xattrs;
   return entry;
 }
 

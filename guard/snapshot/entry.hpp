@@ -62,6 +62,24 @@ struct Entry {
 // The same but for what lies in it: of two directories, the mode, owner, time and attributes.
 [[nodiscard]] bool same_attributes(const Entry& a, const Entry& b);
 
+// An entry as it lies in its bytes, which it refers to.
+struct EntryView {
+  std::string_view name;  // a NUL follows
+  mode_t mode = 0;
+  uid_t owner = 0;
+  gid_t group = 0;
+  std::int64_t size = 0;
+  std::int64_t mtime = 0;
+  std::uint64_t links = 0;
+  bool sparse = false;
+  Uncovered uncovered = Uncovered::kNone;
+  Content content;
+  std::string_view target;
+  std::string_view xattrs;
+};
+// Nothing when the bytes where the reader is are none.
+[[nodiscard]] std::optional<EntryView> view_entry(ByteReader& reader);
+
 // An entry, in bytes; and back, from where the reader is. Nothing when the bytes are none.
 void encode(const Entry& entry, std::string& bytes);
 [[nodiscard]] std::optional<Entry> decode_entry(ByteReader& reader);

@@ -32,7 +32,7 @@ Result<LiveObjects> LiveObjects::of_everything(const Store& store, const Objects
   for (const std::string& id : *ids) {
     auto snapshot = load_snapshot(store, id);
     if (!snapshot) return propagate(snapshot);
-    if (auto added = live.add(objects, snapshot->top); !added) return propagate(added);
+    if (auto added = live.add(objects, *snapshot); !added) return propagate(added);
   }
   auto active = tree::open_dir(store.fd(), "active");
   if (!active) return propagate(active);
@@ -48,6 +48,16 @@ Result<LiveObjects> LiveObjects::of_everything(const Store& store, const Objects
     }
   }
   return live;
+}
+
+Result<std::uint64_t> LiveObjects::add(const Objects& objects, const Snapshot& snapshot) {
+  auto bytes = add(objects, snapshot.top);
+  for (const auto& [path, top] : snapshot.outside) {
+    auto more = bytes ? add(objects, top) : bytes;
+    if (!more) return more;
+    *bytes += *more;
+  }
+  return bytes;
 }
 
 Result<std::uint64_t> LiveObjects::add(const Objects& objects, const Entry& top) {

@@ -9,6 +9,7 @@
 
 #include "guard/snapshot/entry.hpp"
 #include "guard/snapshot/objects.hpp"
+#include "guard/snapshot/snapshot.hpp"
 #include "guard/snapshot/store.hpp"
 #include "policy/result.hpp"
 
@@ -23,6 +24,7 @@ class LiveObjects {
   // Adds all that a tree consists of. Returns the bytes that objects which were not there before
   // take in the packs.
   Result<std::uint64_t> add(const Objects& objects, const Entry& top);
+  Result<std::uint64_t> add(const Objects& objects, const Snapshot& snapshot);
 
   [[nodiscard]] bool contains(const ObjectId& id) const { return ids_.contains(id); }
 

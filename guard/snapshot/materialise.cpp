@@ -95,10 +95,4 @@ Result<void> Materialiser::make_link(int dir, const std::string& name, const Ent
   return tree::set_mtime(dir, name, entry.mtime);
 }
 
-Result<void> Materialiser::finish() {
-  auto synced = durability_.finish(area_);
-  if (!synced) return propagate(synced);
-  return {};
-}
-
 }  // namespace mixguard::guard

@@ -17,16 +17,15 @@ namespace mixguard::guard {
 class Materialiser {
  public:
   // Below the directory `area`, which nobody else writes.
-  Materialiser(const Objects& objects, int area) : objects_(objects), area_(area), parents_(area) {}
+  // `durability` has to outlive this object.
+  Materialiser(const Objects& objects, int area, Durability& durability)
+      : objects_(objects), area_(area), parents_(area), durability_(durability) {}
 
-  // Makes the entry at `path`, with all that is in it, and the directories that lead there; nothing
-  // may lie there yet. Contents are checked against their ids. What is no file, directory or
-  // symlink is left out. Files that had an inode in common have again one in common, also over
-  // several calls.
+  // Syncs each object that it makes, or leaves it to Durability::finish(). Makes the entry at
+  // `path`, with all that is in it, and the directories that lead there; nothing may lie there yet.
+  // Contents are checked against their ids. What is no file, directory or symlink is left out.
+  // Files that had an inode in common have again one in common, also over several calls.
   Result<void> make(const std::string& path, const Entry& entry);
-
-  // All that was made is on disk when this returns.
-  Result<void> finish();
 
  private:
   Result<void> make_one(const std::string& path, const Entry& entry);
@@ -37,7 +36,7 @@ class Materialiser {
   const Objects& objects_;
   int area_;
   tree::Parents parents_;
-  Durability durability_;
+  Durability& durability_;
   std::unordered_map<std::uint64_t, std::string> first_names_;  // of files with several
 };
 

@@ -157,7 +157,8 @@ Result<void> PackWriter::make_room(std::size_t record) {
 }
 
 std::optional<std::string> PackWriter::gathered(const Location& at) const {
-  if (at.pack != number_ || at.offset < written_) return {};
+  // What lies behind our own end, somebody else has written.
+  if (at.pack != number_ || at.offset < written_ || at.end() > size()) return {};
   return gathered_.substr(at.offset - written_, at.record_size());
 }
 

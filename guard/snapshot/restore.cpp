@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/snapshot/restore.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <map>
 #include <set>
 #include <utility>
 
 #include "guard/snapshot/git_lock.hpp"
 #include "guard/snapshot/return_plan.hpp"
+#include "guard/snapshot/roots.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/tree_diff.hpp"
 
@@ -162,48 +166,219 @@ Change change_of(const Difference& difference) {
   return change;
 }
 
-Result<RollbackReport> look_only(const Objects& objects, const std::string& id,
-                                 const std::vector<Pair>& pairs) {
-  RollbackReport report;
-  report.snapshot_id = id;
-  for (const auto& [path, wanted, present] : pairs) {
+// A tree with what is chosen of it.
+struct Chosen {
+  std::string root;  // Op::root
+  std::vector<Pair> pairs;
+};
+
+Result<void> look_only(const Objects& objects, const Chosen& chosen, RollbackReport& report) {
+  for (const auto& [path, wanted, present] : chosen.pairs) {
     const auto take = [&](const Difference& difference) -> Result<void> {
       if (difference.attributes_only() && difference.before->mode == difference.after->mode)
         return {};
       const bool kept = !difference.before || difference.before->is_kept();
-      if (kept) report.undone.changes.push_back(change_of(difference));
-      if (!kept) report.skipped.push_back(difference.path);
+      Change change = change_of(difference);
+      change.path = full_path(chosen.root, change.path);
+      if (kept) report.undone.changes.push_back(std::move(change));
+      if (!kept) report.skipped.push_back(full_path(chosen.root, difference.path));
       return {};
     };
-    if (auto compared = compare(objects, path, wanted, present, take); !compared)
-      return propagate(compared);
+    if (auto compared = compare(objects, path, wanted, present, take); !compared) return compared;
   }
-  return report;
+  return {};
 }
 
-Result<Journal> plan(Run& run, const Objects& objects, const std::vector<Pair>& pairs,
-                     bool selective, RollbackReport& report) {
-  auto area = tree::make_dirs(run.dir.get(), kArea);
-  if (!area) return propagate(area);
-  ReturnPlan plan(objects, run.project.get(), area->get());
-  for (const auto& [path, wanted, present] : pairs) {
-    if (auto added = plan.add(path, wanted, present); !added) return propagate(added);
+class Plan {
+ public:
+  Plan(const Objects& objects, Run& run, bool selective, RollbackReport& report)
+      : objects_(objects), run_(run), selective_(selective), report_(report) {
+    journal_.kind = RunKind::kRestore;
+    journal_.area = run.id + "/" + kArea;
   }
-  auto ops = plan.finish();
-  if (!ops) return propagate(ops);
-  for (const auto& [path, why] : plan.left_alone()) report.skipped.push_back(path);
-  Journal journal;
-  journal.kind = RunKind::kRestore;
-  journal.area = run.id + "/" + kArea;
-  journal.ops = std::move(*ops);
-  for (Op& op : journal.ops) {
-    op.touch = selective && !op.attributes && !tree::is_at_or_below(op.path, "_build") &&
-               !tree::is_at_or_below(op.path, "deps");
+
+  Result<void> add_project(const Chosen& chosen) {
+    return add(chosen, run_.project.get(), kArea, "");
   }
-  if (auto synced = tree::sync(run.dir.get(), "the run's directory"); !synced)
-    return propagate(synced);
-  return journal;
+
+  // `live`: the root's directory, which is `root`.
+  Result<void> add_outside(const Chosen& chosen, int live, ExtraRoot root) {
+    const std::string home = "roots/" + std::to_string(journal_.extra_roots.size() + 1);
+    root.area = run_.id + "/" + home;
+    journal_.extra_roots.push_back(root);
+    return add(chosen, live, home, root.area);
+  }
+
+  Result<Journal> finish() {
+    auto synced = tree::sync(run_.dir.get(), "the run's directory");
+    if (!synced) return propagate(synced);
+    return std::move(journal_);
+  }
+
+ private:
+  Result<void> add(const Chosen& chosen, int live, const std::string& home,
+                   const std::string& op_area) {
+    auto area = tree::make_dirs(run_.dir.get(), home);
+    if (!area) return propagate(area);
+    ReturnPlan plan(objects_, live, area->get());
+    for (const auto& [path, wanted, present] : chosen.pairs) {
+      if (auto added = plan.add(path, wanted, present); !added) return added;
+    }
+    auto ops = plan.finish();
+    if (!ops) return propagate(ops);
+    for (const auto& [path, why] : plan.left_alone())
+      report_.skipped.push_back(full_path(chosen.root, path));
+    for (Op& op : *ops) {
+      op.root = chosen.root;
+      op.area = op_area;
+      op.touch = selective_ && !op.attributes && !tree::is_at_or_below(op.path, "_build") &&
+                 !tree::is_at_or_below(op.path, "deps");
+      journal_.ops.push_back(std::move(op));
+    }
+    return {};
+  }
+
+  const Objects& objects_;
+  Run& run_;
+  const bool selective_;
+  RollbackReport& report_;
+  Journal journal_;
+};
+
+// The options for one tree: its paths, relative to it.
+RollbackOptions options_in(const std::string& root, const RollbackOptions& options) {
+  RollbackOptions inside = options;
+  inside.paths.clear();
+  for (const std::string& path : options.paths) {
+    if (root.empty() && !path.starts_with('/')) inside.paths.push_back(path);
+    if (root.empty() || !tree::is_at_or_below(path, root)) continue;
+    inside.paths.push_back(path == root ? std::string() : path.substr(root.size() + 1));
+  }
+  if (!root.empty()) inside.build = inside.config = false;
+  return inside;
 }
+
+// A path that lies in none of the snapshot's trees.
+Result<void> check_paths(const Snapshot& snapshot, const RollbackOptions& options) {
+  for (const std::string& path : options.paths) {
+    const bool known =
+        !path.starts_with('/') ||
+        std::any_of(snapshot.outside.begin(), snapshot.outside.end(),
+                    [&](const auto& tree) { return tree::is_at_or_below(path, tree.first); });
+    if (!known) return fail("put back " + path + ": the snapshot holds nothing there", ENOENT);
+  }
+  return {};
+}
+
+class Restoration {
+ public:
+  Restoration(const Store& store, Objects& objects, const Snapshot& snapshot,
+              const RollbackOptions& options)
+      : store_(store), objects_(objects), snapshot_(snapshot), options_(options) {
+    report_.snapshot_id = snapshot.id;
+  }
+
+  Result<RollbackReport> run() {
+    if (auto checked = check_paths(snapshot_, options_); !checked) return propagate(checked);
+    if (auto chosen = choose_project(); !chosen) return propagate(chosen);
+    for (const auto& [path, top] : snapshot_.outside) {
+      if (auto chosen = choose_outside(path, top); !chosen) return propagate(chosen);
+    }
+    if (!options_.dry_run) return carry_it_out();
+    for (const Chosen& chosen : chosen_) {
+      if (auto looked = look_only(objects_, chosen, report_); !looked) return propagate(looked);
+    }
+    return std::move(report_);
+  }
+
+ private:
+  Result<void> choose_project() {
+    auto captured = capture(store_, objects_, {store_.project_fd(), ""}, "");
+    if (!captured) return propagate(captured);
+    if (!captured->top) return fail("put back the project: it is gone", ENOENT);
+    if (options_.selective()) {
+      auto time = time_for_sources(objects_, *captured->top);
+      if (!time) return propagate(time);
+      touch_time_ = *time;
+    }
+    return choose("", snapshot_.top, *captured->top);
+  }
+
+  // A directory that is gone, or where nothing can be moved to, is left alone.
+  Result<void> choose_outside(const std::string& path, const Entry& top) {
+    if (options_.selective() && options_in(path, options_).paths.empty()) return {};
+    auto root = find_root(path, store_.project_fd());
+    tree::UniqueFd live(root ? ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                             : -1);
+    if (!root || !live) {
+      report_.skipped.push_back(path);
+      return {};
+    }
+    auto captured = capture(store_, objects_, {live.get(), path}, "");
+    if (!captured) return propagate(captured);
+    if (!captured->top) return fail("put back " + path + ": it is gone", ENOENT);
+    outside_.emplace(path, std::pair(std::move(*root), std::move(live)));
+    return choose(path, top, *captured->top);
+  }
+
+  Result<void> choose(const std::string& root, const Entry& wanted, const Entry& present) {
+    const RollbackOptions inside = options_in(root, options_);
+    // Something was asked for, and nothing of it lies here.
+    if (options_.selective() && !inside.selective()) return {};
+    auto pairs = Choice(objects_, wanted, present).of(inside);
+    if (!pairs) return propagate(pairs);
+    chosen_.push_back({root, std::move(*pairs)});
+    return {};
+  }
+
+  Result<RollbackReport> carry_it_out() {
+    auto run = make_run(store_, new_run_id());
+    if (!run) return propagate(run);
+    auto journal = plan(*run);
+    if (journal && journal->ops.empty()) {
+      if (auto gone = discard_run(*run); !gone) return propagate(gone);
+      return std::move(report_);
+    }
+    if (!journal) {
+      (void)discard_run(*run);
+      return propagate(journal);
+    }
+    report_.undo_id = run->id;
+    if (auto written = write_intent(*run, *journal); !written) return propagate(written);
+    auto applied = guard::carry_out(*run, *journal, false, options_.on_step);
+    if (!applied) return propagate(applied);
+    report_ops(journal->ops, report_);
+    return std::move(report_);
+  }
+
+  Result<Journal> plan(Run& run) {
+    Plan plan(objects_, run, options_.selective(), report_);
+    for (const Chosen& chosen : chosen_) {
+      const auto outside = outside_.find(chosen.root);
+      auto added =
+          outside == outside_.end()
+              ? plan.add_project(chosen)
+              : plan.add_outside(chosen, outside->second.second.get(), outside->second.first);
+      if (!added) return propagate(added);
+    }
+    auto journal = plan.finish();
+    if (!journal) return journal;
+    journal->touch_time = touch_time_;
+    auto free =
+        options_.force ? Result<void>() : refuse_while_git_works(store_.project_fd(), journal->ops);
+    if (!free) return propagate(free);
+    return journal;
+  }
+
+  const Store& store_;
+  Objects& objects_;
+  const Snapshot& snapshot_;
+  const RollbackOptions& options_;
+  RollbackReport report_;
+  std::int64_t touch_time_ = 0;
+  std::vector<Chosen> chosen_;
+  std::map<std::string, std::pair<ExtraRoot, tree::UniqueFd>> outside_;
+};
 
 }  // namespace
 
@@ -211,39 +386,7 @@ Result<RollbackReport> restore(const Store& store, Objects& objects, const Snaps
                                const RollbackOptions& options) {
   if (!options.dependencies.empty())
     return fail("a dependency is put back from a run, or by --path from a snapshot", EINVAL);
-  auto captured = capture(store, objects, {store.project_fd(), ""}, "");
-  if (!captured) return propagate(captured);
-  if (!captured->top) return fail("put back the project: it is gone", ENOENT);
-  auto pairs = Choice(objects, snapshot.top, *captured->top).of(options);
-  if (!pairs) return propagate(pairs);
-  if (options.dry_run) return look_only(objects, snapshot.id, *pairs);
-  auto time =
-      options.selective() ? time_for_sources(objects, *captured->top) : Result<std::int64_t>(0);
-  if (!time) return propagate(time);
-  auto run = make_run(store, new_run_id());
-  if (!run) return propagate(run);
-  RollbackReport report;
-  report.snapshot_id = snapshot.id;
-  auto journal = plan(*run, objects, *pairs, options.selective(), report);
-  if (!journal || journal->ops.empty()) {
-    auto gone = discard_run(*run);
-    if (!journal) return propagate(journal);
-    if (!gone) return propagate(gone);
-    return report;
-  }
-  auto free =
-      options.force ? Result<void>() : refuse_while_git_works(store.project_fd(), journal->ops);
-  if (!free) {
-    (void)discard_run(*run);
-    return propagate(free);
-  }
-  journal->touch_time = *time;
-  report.undo_id = run->id;
-  if (auto written = write_intent(*run, *journal); !written) return propagate(written);
-  auto applied = carry_out(*run, *journal, false, options.on_step);
-  if (!applied) return propagate(applied);
-  report_ops(journal->ops, report);
-  return report;
+  return Restoration(store, objects, snapshot, options).run();
 }
 
 }  // namespace mixguard::guard

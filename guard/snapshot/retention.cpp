@@ -126,7 +126,7 @@ class Pruner {
     if (kept.snapshot) {
       auto snapshot = load_snapshot(store_, kept.id);
       if (!snapshot) return propagate(snapshot);
-      return live.add(objects_, snapshot->top);
+      return live.add(objects_, *snapshot);
     }
     auto runs = tree::open_dir(store_.fd(), "runs");
     if (!runs) return propagate(runs);

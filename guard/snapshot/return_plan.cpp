@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "guard/snapshot/apply.hpp"
 #include "guard/snapshot/tree_diff.hpp"
 
 namespace mixguard::guard {
@@ -82,7 +83,8 @@ Result<void> ReturnPlan::keep_parents() {
 }
 
 Result<std::vector<Op>> ReturnPlan::finish() {
-  if (auto synced = made_.finish(); !synced) return propagate(synced);
+  if (auto synced = sync_area(area_fd_, "", ops_, durability_); !synced) return propagate(synced);
+  if (auto synced = durability_.finish(area_fd_); !synced) return propagate(synced);
   if (auto kept = keep_parents(); !kept) return propagate(kept);
   return std::move(ops_);
 }

@@ -24,7 +24,11 @@ class ReturnPlan {
   // `live`: the directory that paths are relative to; `area`: an empty directory on the same file
   // system.
   ReturnPlan(const Objects& objects, int live, int area)
-      : objects_(objects), live_(live), made_(objects, area), area_fd_(area), area_(area) {}
+      : objects_(objects),
+        live_(live),
+        made_(objects, area, durability_),
+        area_fd_(area),
+        area_(area) {}
 
   // Adds what leads from `present` to `wanted`, both at `path` and captured there; `present` just
   // now.
@@ -48,6 +52,7 @@ class ReturnPlan {
 
   const Objects& objects_;
   tree::Parents live_;
+  Durability durability_;
   Materialiser made_;
   int area_fd_;
   tree::Parents area_;

@@ -30,10 +30,14 @@ json to_json(const Snapshot& snapshot) {
   json uncovered = json::array();
   for (const auto& [path, why] : snapshot.uncovered)
     uncovered.push_back({bytes_to_json(path), static_cast<int>(why)});
+  json outside = json::array();
+  for (const auto& [path, top] : snapshot.outside)
+    outside.push_back({bytes_to_json(path), entry_to_json(top)});
   return {{"version", 1},
           {"time", snapshot.time},
           {"label", bytes_to_json(snapshot.label)},
           {"top", entry_to_json(snapshot.top)},
+          {"outside", std::move(outside)},
           {"files", snapshot.files},
           {"directories", snapshot.directories},
           {"bytes", snapshot.bytes},
@@ -59,6 +63,13 @@ std::optional<Snapshot> from_json(const json& document) {
   snapshot.files = numbers[2].get<std::uint64_t>();
   snapshot.directories = numbers[3].get<std::uint64_t>();
   snapshot.bytes = numbers[4].get<std::uint64_t>();
+  for (const json& value : member("outside")) {
+    const bool pair = value.is_array() && value.size() == 2;
+    auto path = pair ? bytes_from_json(value[0]) : std::nullopt;
+    auto entry = pair ? entry_from_json(value[1]) : std::nullopt;
+    if (!path || !path->starts_with('/') || !entry) return std::nullopt;
+    snapshot.outside.emplace_back(std::move(*path), std::move(*entry));
+  }
   for (const json& value : member("uncovered")) {
     const bool pair = value.is_array() && value.size() == 2 && value[1].is_number_unsigned();
     auto path = pair ? bytes_from_json(value[0]) : std::nullopt;
@@ -68,35 +79,68 @@ std::optional<Snapshot> from_json(const json& document) {
   return snapshot;
 }
 
-Result<void> save(const Store& store, const Snapshot& snapshot) {
-  if (::mkdirat(store.fd(), kFolder, S_IRWXU) < 0 && errno != EEXIST)
-    return tree::fail_errno("make", kFolder);
+// Durable, the folder's own name too.
+Result<sandbox::UniqueFd> make_folder(const Store& store) {
   auto folder = open_folder(store);
-  if (!folder) return propagate(folder);
-  auto written = tree::write_file(folder->get(), snapshot.id, sealed(to_json(snapshot)), true);
-  if (!written) return written;
+  if (folder || folder.error().code != ENOENT) return folder;
+  if (::mkdirat(store.fd(), kFolder, S_IRWXU) < 0) return tree::fail_errno("make", kFolder);
   auto home = tree::open_dir(store.fd(), "");
-  if (!home) return propagate(home);
-  return tree::sync(home->get(), store.path());
+  if (!home) return home;
+  if (auto synced = tree::sync(home->get(), store.path()); !synced) return propagate(synced);
+  return open_folder(store);
+}
+
+Result<void> save(const Store& store, const Snapshot& snapshot) {
+  auto folder = make_folder(store);
+  if (!folder) return propagate(folder);
+  return tree::write_file(folder->get(), snapshot.id, sealed(to_json(snapshot)), true);
+}
+
+// Captures the root, and adds what it counts to the snapshot.
+Result<Entry> add_tree(const Store& store, Objects& objects, const CaptureRoot& root,
+                       Snapshot& snapshot) {
+  auto captured = capture(store, objects, root, "");
+  if (!captured) return propagate(captured);
+  if (!captured->top)
+    return fail("capture " + (root.name.empty() ? "the project" : root.name) + ": it is gone",
+                ENOENT);
+  snapshot.files += captured->files;
+  snapshot.directories += captured->directories;
+  snapshot.bytes += captured->bytes;
+  for (auto& [path, why] : captured->uncovered)
+    snapshot.uncovered.emplace_back(full_path(root.name, path), why);
+  return std::move(*captured->top);
 }
 
 }  // namespace
 
-Result<Snapshot> create_snapshot(const Store& store, Objects& objects, const std::string& label) {
+Result<Snapshot> look_at_all(const Store& store, Objects& objects,
+                             const std::vector<std::string>& outside) {
   Snapshot snapshot;
-  snapshot.id = new_run_id();
+  auto project = add_tree(store, objects, {store.project_fd(), ""}, snapshot);
+  if (!project) return propagate(project);
+  snapshot.top = std::move(*project);
+  for (const std::string& path : outside) {
+    const sandbox::UniqueFd root(
+        ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!root) return tree::fail_errno("open", path);
+    auto top = add_tree(store, objects, {root.get(), path}, snapshot);
+    if (!top) return propagate(top);
+    snapshot.outside.emplace_back(path, std::move(*top));
+  }
+  return snapshot;
+}
+
+Result<Snapshot> create_snapshot(const Store& store, Objects& objects, const std::string& label,
+                                 const std::vector<std::string>& outside) {
+  const std::string id = new_run_id();
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  snapshot.time = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-  snapshot.label = label;
-  auto captured = capture(store, objects, {store.project_fd(), ""}, "");
-  if (!captured) return propagate(captured);
-  if (!captured->top) return fail("capture the project: it is gone", ENOENT);
-  snapshot.top = std::move(*captured->top);
-  snapshot.files = captured->files;
-  snapshot.directories = captured->directories;
-  snapshot.bytes = captured->bytes;
-  snapshot.uncovered = std::move(captured->uncovered);
-  if (auto saved = save(store, snapshot); !saved) return propagate(saved);
+  auto snapshot = look_at_all(store, objects, outside);
+  if (!snapshot) return snapshot;
+  snapshot->id = id;
+  snapshot->time = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  snapshot->label = label;
+  if (auto saved = save(store, *snapshot); !saved) return propagate(saved);
   return snapshot;
 }
 

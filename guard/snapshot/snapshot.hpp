@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A snapshot: all of the project at one moment, by hand or by another verb. Its record is one file
-// that checks itself, snapshots/ID in the store; what it refers to is in packs/.
+// A snapshot: all of the project, and of directories outside that belong to it, at one moment. Its
+// record is one file that checks itself, snapshots/ID in the store; what it refers to is in packs/.
 
 #include <cstdint>
 #include <optional>
@@ -22,14 +22,21 @@ struct Snapshot {
   std::int64_t time = 0;  // microseconds since 1970
   std::string label;      // what a person called it
   Entry top;              // the project
+  // Of directories outside of the project, by their absolute real paths.
+  std::vector<std::pair<std::string, Entry>> outside;
   std::uint64_t files = 0;
   std::uint64_t directories = 0;
   std::uint64_t bytes = 0;
-  std::vector<std::pair<std::string, Uncovered>> uncovered;
+  std::vector<std::pair<std::string, Uncovered>> uncovered;  // outside: absolute paths
 };
 
-// Captures the project. Durable when it returns. The store must be locked.
-Result<Snapshot> create_snapshot(const Store& store, Objects& objects, const std::string& label);
+// What lies there now, without a record of it: id, time and label are empty. `outside`: absolute
+// real paths of directories. The store must be locked.
+Result<Snapshot> look_at_all(const Store& store, Objects& objects,
+                             const std::vector<std::string>& outside);
+// The same with a record, which is durable when it returns.
+Result<Snapshot> create_snapshot(const Store& store, Objects& objects, const std::string& label,
+                                 const std::vector<std::string>& outside);
 
 // Ids, oldest first.
 Result<std::vector<std::string>> snapshot_ids(const Store& store);

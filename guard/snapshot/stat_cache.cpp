@@ -78,6 +78,25 @@ std::string encode(const CachedDirectory& directory) {
   return bytes;
 }
 
+RowReader::RowReader(std::string_view row) : reader_(row) {
+  device_ = reader_.number<std::uint64_t>();
+  stamp_ = decode_stamp(reader_);
+  const auto self = view_entry(reader_);
+  good_ = self.has_value();
+  if (self) self_ = *self;
+}
+
+std::optional<RowReader::Item> RowReader::next() {
+  if (!good_ || reader_.at_end()) return std::nullopt;
+  Item item;
+  item.stamp = decode_stamp(reader_);
+  const auto entry = view_entry(reader_);
+  good_ = entry.has_value();
+  if (!entry) return std::nullopt;
+  item.entry = *entry;
+  return item;
+}
+
 std::optional<CachedDirectory> decode_directory(std::string_view row) {
   ByteReader reader(row);
   CachedDirectory directory;

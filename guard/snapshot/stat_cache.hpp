@@ -41,6 +41,32 @@ struct CachedDirectory {
 // Nothing when the bytes are none.
 [[nodiscard]] std::optional<CachedDirectory> decode_directory(std::string_view row);
 
+// Reads a row without copying anything of it.
+class RowReader {
+ public:
+  explicit RowReader(std::string_view row);
+
+  [[nodiscard]] std::uint64_t device() const { return device_; }
+  [[nodiscard]] const Stamp& stamp() const { return stamp_; }
+  [[nodiscard]] const EntryView& self() const { return self_; }
+
+  struct Item {
+    Stamp stamp;
+    EntryView entry;
+  };
+  // The next entry; nothing after the last, or where the bytes are none.
+  std::optional<Item> next();
+  // False when the bytes were none.
+  [[nodiscard]] bool good() const { return good_; }
+
+ private:
+  ByteReader reader_;
+  std::uint64_t device_ = 0;
+  Stamp stamp_;
+  EntryView self_;
+  bool good_ = true;
+};
+
 struct CacheRow {
   std::string path;
   std::string row;

@@ -64,6 +64,8 @@ for _ in $(seq "$rounds"); do
   timed fifty "$mixguard" snapshot create
   timed shadow_fifty shadow
 done
+# What the shadow wrote is not mixguard's to sync.
+sync -f .
 echo "a transaction of 50 changes, and rollbacks of 1 and 50 files, $rounds rounds" >&2
 snapshot=$("$mixguard" snapshot create --json | sed -n 's/.*"id": "\(.*\)",/\1/p')
 for _ in $(seq "$rounds"); do

@@ -41,6 +41,7 @@ using testing::Times;
 using testing::TreeState;
 using testing::use_memory;
 using testing::World;
+using testing::write_through;
 
 TreeState finished_state(const Scenario& scenario) {
   World project;
@@ -241,16 +242,6 @@ TEST_CASE("in a directory that is closed to its owner a kill leaves one of two t
   sweep({committed, [](const Project& project) { return testing::roll_back(project); }}, 8);
 }
 
-void write_through(const Project& project) {
-  project.write("lib/a.ex", "new");
-  fs::remove(project.at("lib/gone.ex"));
-  project.write("lib/sub/b.ex", "created");
-  ::chmod(project.at("lib").c_str(), 0700);
-  ::chmod(project.at("tmp/sub").c_str(), 0700);
-  fs::remove_all(project.at("tmp"));
-  settle_times(project.at("lib"));
-}
-
 TEST_CASE("a kept pre-image that is killed leaves the tree from before or from after") {
   use_memory();
   const auto keep = [](const Project& project) {
@@ -264,25 +255,9 @@ TEST_CASE("a kept pre-image that is killed leaves the tree from before or from a
   sweep({fill, keep}, 8);
 }
 
-void capture_and_write(const Project& project) {
-  const Store store = project.store();
-  fill(project);
-  auto objects = Objects::open(store);
-  REQUIRE(objects);
-  REQUIRE(create_snapshot(store, *objects, ""));
-  write_through(project);
-}
-
 TEST_CASE("going back to a snapshot that is killed leaves the tree from before or from after") {
   use_memory();
-  const auto go_back = [](const Project& project) {
-    const Store store = project.store();
-    start_counting();
-    auto objects = Objects::open(store);
-    auto snapshot = load_snapshot(store, "last");
-    return objects && snapshot && restore(store, *objects, *snapshot, {});
-  };
-  sweep({capture_and_write, go_back}, 8);
+  sweep(testing::restoring(), 8);
 }
 
 TEST_CASE("a snapshot that is killed is there or not, and those before it are whole") {
@@ -290,13 +265,13 @@ TEST_CASE("a snapshot that is killed is there or not, and those before it are wh
   bool killed = true;
   for (int step = 1; killed; ++step) {
     World project;
-    capture_and_write(project);
+    testing::captured(project);
     const TreeState before = project.state();
     killed = killed_at(step, [&] {
       const Store store = project.store();
       start_counting();
       auto objects = Objects::open(store);
-      return objects && create_snapshot(store, *objects, "");
+      return objects && create_snapshot(store, *objects, "", {});
     });
     INFO("killed at step " << step);
     const Store store = project.store();
@@ -308,7 +283,7 @@ TEST_CASE("a snapshot that is killed is there or not, and those before it are wh
     REQUIRE(check);
     CHECK(check->damage.empty());
     if (!killed) CHECK(check->snapshots == 2);
-    CHECK(create_snapshot(store, *objects, ""));
+    CHECK(create_snapshot(store, *objects, "", {}));
   }
 }
 

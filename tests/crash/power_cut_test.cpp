@@ -212,6 +212,10 @@ TEST_CASE("a rollback of several runs whose power is cut leaves one of two trees
   if (can_cut_power()) sweep(testing::rollback_of_several(), 4);
 }
 
+TEST_CASE("going back to a snapshot whose power is cut leaves one of two trees", "[power]") {
+  if (can_cut_power()) sweep(testing::restoring(), 8);
+}
+
 TEST_CASE("control: the same commit without its syncs loses data in a power cut", "[power]") {
   if (!can_cut_power()) return;
   testing::use_memory();

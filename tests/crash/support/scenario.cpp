@@ -13,6 +13,9 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "guard/snapshot/objects.hpp"
+#include "guard/snapshot/restore.hpp"
+#include "guard/snapshot/snapshot.hpp"
 #include "guard/snapshot/transaction.hpp"
 #include "tests/crash/support/victim.hpp"
 
@@ -130,6 +133,25 @@ void committed_twice(const Project& project) {
   REQUIRE(transaction->commit(*set));
 }
 
+void write_through(const Project& project) {
+  project.write("lib/a.ex", "new");
+  fs::remove(project.at("lib/gone.ex"));
+  project.write("lib/sub/b.ex", "created");
+  ::chmod(project.at("lib").c_str(), 0700);
+  ::chmod(project.at("tmp/sub").c_str(), 0700);
+  fs::remove_all(project.at("tmp"));
+  settle_times(project.at("lib"));
+}
+
+void captured(const Project& project) {
+  const Store store = project.store();
+  fill(project);
+  auto objects = guard::Objects::open(store);
+  REQUIRE(objects);
+  REQUIRE(guard::create_snapshot(store, *objects, "", {}));
+  write_through(project);
+}
+
 bool roll_back(const Project& project, const RollbackOptions& options) {
   start_counting();
   return guard::rollback(project.store(), "last", options).has_value();
@@ -191,6 +213,17 @@ Scenario undoing_of_several() {
     REQUIRE(guard::rollback(project.store(), "last", all_runs()));
   };
   return {rolled_back, undo_rollback};
+}
+
+Scenario restoring() {
+  const auto restore = [](const Project& project) {
+    const Store store = project.store();
+    start_counting();
+    auto objects = guard::Objects::open(store);
+    auto snapshot = guard::load_snapshot(store, "last");
+    return objects && snapshot && guard::restore(store, *objects, *snapshot, {});
+  };
+  return {captured, restore};
 }
 
 void check_sound(const World& project, const TreeState& before, const TreeState& after,

@@ -34,6 +34,9 @@ void whiteout(const std::string& path);
 // A commit of every kind of change, all but `before_commit` as one step.
 bool commit(const Project& project, const std::function<void()>& before_commit);
 void committed(const Project& project);
+// A snapshot, and changes of every kind since.
+void captured(const Project& project);
+void write_through(const Project& project);
 // Two runs, of which the newer one moves a directory away that the older one changed inside.
 void committed_twice(const Project& project);
 
@@ -53,6 +56,8 @@ Scenario rollback_of_paths();
 Scenario rollback_of_rollback();
 Scenario rollback_of_several();
 Scenario undoing_of_several();
+// Going back to a snapshot.
+Scenario restoring();
 
 // Recovers and checks that the project is one of the two, that recovering again does nothing and
 // that nothing is left over.

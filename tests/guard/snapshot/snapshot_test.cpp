@@ -32,7 +32,7 @@ Objects open_objects(const Store& store) {
 
 Snapshot create(const Store& store) {
   Objects objects = open_objects(store);
-  auto snapshot = create_snapshot(store, objects, "");
+  auto snapshot = create_snapshot(store, objects, "", {});
   if (!snapshot) FAIL(snapshot.error().message);
   return std::move(*snapshot);
 }
@@ -173,6 +173,51 @@ TEST_CASE("what was edited is put back, and what was there meanwhile is kept") {
   CHECK(project.state() == before);
   REQUIRE(rollback(store, report.undo_id, {}));
   CHECK(project.state() == after);
+}
+
+TEST_CASE("directories outside of the project are kept and put back with it") {
+  Project project;
+  Project outside;
+  Project gone;
+  for (const Project* one : {&project, &outside, &gone}) fill(*one);
+  const Store store = project.store();
+  const auto before = outside.state();
+  Objects objects = open_objects(store);
+  const auto snapshot = create_snapshot(store, objects, "", {outside.root(), gone.root()});
+  REQUIRE(snapshot);
+  ruin(project);
+  ruin(outside);
+  outside.write("new", "new");
+  const auto after = outside.state();
+  fs::rename(gone.root(), gone.root() + "-moved");
+  RollbackOptions options;
+  SECTION("all of them") {
+    const RollbackReport report = put_back(store, *snapshot);
+    CHECK(report.skipped == Lines{gone.root()});
+    CHECK(outside.state() == before);
+    CHECK(project.has("lib/a.ex"));
+    REQUIRE(rollback(store, report.undo_id, {}));
+    CHECK(outside.state() == after);
+  }
+  SECTION("one of them, by its path") {
+    options.paths = {outside.root()};
+    put_back(store, *snapshot, options);
+    CHECK(outside.has("lib/a.ex"));
+    CHECK_FALSE(outside.has("new"));
+    CHECK(project.state().empty());
+  }
+  SECTION("a path in it") {
+    options.paths = {outside.at("lib/deep/er/b.ex")};
+    put_back(store, *snapshot, options);
+    CHECK(outside.has("lib/deep/er/b.ex"));
+    CHECK(outside.has("new"));
+  }
+  SECTION("a path that it does not hold") {
+    options.paths = {"/etc/passwd"};
+    CHECK(restore(store, objects, *snapshot, options).error().code == ENOENT);
+  }
+  fs::rename(gone.root() + "-moved", gone.root());
+  CHECK(check_store(store, objects)->damage.empty());
 }
 
 TEST_CASE("one path is put back alone, with the directories that lead to it") {
