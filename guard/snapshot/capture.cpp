@@ -13,6 +13,7 @@
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "guard/snapshot/stat_cache.hpp"
 #include "guard/snapshot/tree.hpp"
@@ -24,6 +25,8 @@ namespace {
 using tree::Node;
 
 constexpr const char* kStoreName = ".mixguard";
+constexpr std::size_t kMostWaiting = std::size_t{2} << 20;  // bytes of rows
+constexpr std::uint64_t kMostUncommitted = 8192;
 
 unsigned thread_count() { return std::clamp(std::thread::hardware_concurrency(), 2U, 8U); }
 
@@ -329,10 +332,18 @@ class Capture {
     auto seen = look_at_directory(path, counted);
     if (!seen) return propagate(seen);
     std::string row = *seen ? encode(**seen) : std::string();
-    const std::scoped_lock lock(mutex_);
-    merge(counted, captured_);
-    fresh_.emplace(path, std::move(row));
-    return {};
+    const std::uint64_t read = counted.read;
+    bool many = false;
+    {
+      const std::scoped_lock lock(mutex_);
+      merge(counted, captured_);
+      fresh_.emplace(path, std::move(row));
+      uncommitted_ += read;
+      many = uncommitted_ >= kMostUncommitted;
+      if (many) uncommitted_ = 0;
+    }
+    // Where they lie is kept in memory until then.
+    return many ? objects_.commit() : Result<void>();
   }
 
   // Nothing when it is gone, or no directory any more.
@@ -450,23 +461,34 @@ class Capture {
 
   Result<void> build() {
     add_ancestors();
-    std::vector<CacheRow> changed;
-    std::vector<std::string> gone;
     for (auto at = fresh_.rbegin(); at != fresh_.rend(); ++at) {
-      const auto& [path, row] = *at;
+      const std::string& path = at->first;
+      // Not needed any more; of a large tree they are most of the memory.
+      const std::string row = std::exchange(at->second, {});
       if (row.empty()) {
-        gone.push_back(path);
+        gone_.push_back(path);
         continue;
       }
-      auto built = build_one(path, row, gone);
+      auto built = build_one(path, row);
       if (!built) return propagate(built);
-      changed.push_back({path, std::move(*built)});
+      waiting_ += built->size();
+      changed_.push_back({path, std::move(*built)});
+      if (waiting_ < kMostWaiting) continue;
+      if (auto written = write_rows(); !written) return written;
     }
-    if (auto committed = objects_.commit(); !committed) return committed;
-    if (!changed.empty() || !gone.empty()) {
-      if (auto updated = cache_.update(gone, changed); !updated) return updated;
-    }
+    if (auto written = write_rows(); !written) return written;
     return take_top();
+  }
+
+  // Each row stands for itself: of a capture that ends here, the next one uses what there is.
+  Result<void> write_rows() {
+    if (auto committed = objects_.commit(); !committed) return committed;
+    if (changed_.empty() && gone_.empty()) return {};
+    auto updated = cache_.update(gone_, changed_);
+    changed_.clear();
+    gone_.clear();
+    waiting_ = 0;
+    return updated;
   }
 
   // Directories that are unchanged themselves, but lead to one that is not.
@@ -482,19 +504,17 @@ class Capture {
     }
   }
 
-  Result<std::string> build_one(const std::string& path, const std::string& row,
-                                std::vector<std::string>& gone) {
+  Result<std::string> build_one(const std::string& path, const std::string& row) {
     auto directory = decode_directory(row);
     if (!directory) return fail("the index of the store is damaged", EBADMSG);
     if (directory->self.uncovered == Uncovered::kNone) {
-      if (auto filled = fill_in(path, *directory, gone); !filled) return propagate(filled);
+      if (auto filled = fill_in(path, *directory); !filled) return propagate(filled);
     }
     built_.insert_or_assign(path, directory->self);
     return encode(*directory);
   }
 
-  Result<void> fill_in(const std::string& path, CachedDirectory& directory,
-                       std::vector<std::string>& gone) {
+  Result<void> fill_in(const std::string& path, CachedDirectory& directory) {
     Listing listing;
     for (auto at = directory.entries.begin(); at != directory.entries.end();) {
       const auto child = built_.find(tree::join(path, at->entry.name));
@@ -510,7 +530,7 @@ class Capture {
       listing.push_back(at->entry);
       ++at;
     }
-    if (const CacheRow* old = row_of(path)) note_gone(path, old->row, directory, gone);
+    if (const CacheRow* old = row_of(path)) note_gone(path, old->row, directory);
     auto content = put_listing(objects_, listing);
     if (!content) return propagate(content);
     directory.self.content = *content;
@@ -518,15 +538,15 @@ class Capture {
   }
 
   // Directories that the cache knows below `path` and that are not there any more.
-  static void note_gone(const std::string& path, const std::string& row,
-                        const CachedDirectory& directory, std::vector<std::string>& gone) {
+  void note_gone(const std::string& path, const std::string& row,
+                 const CachedDirectory& directory) {
     const auto old = decode_directory(row);
     if (!old) return;
     for (const CachedEntry& entry : old->entries) {
       if (!entry.entry.is_dir()) continue;
       const CachedEntry* now = entry_in(directory, entry.entry.name);
       if (now == nullptr || !now->entry.is_dir())
-        gone.push_back(tree::join(path, entry.entry.name));
+        gone_.push_back(tree::join(path, entry.entry.name));
     }
   }
 
@@ -558,7 +578,11 @@ class Capture {
   std::unordered_set<std::string> scheduled_;
   std::map<std::string, std::string, tree::PathOrder> fresh_;  // encoded; empty: gone
   Captured captured_;
+  std::uint64_t uncommitted_ = 0;  // files that were read since the objects were committed
   std::unordered_map<std::string, Entry> built_;
+  std::vector<CacheRow> changed_;  // to be written, so many bytes
+  std::size_t waiting_ = 0;
+  std::vector<std::string> gone_;
 };
 
 }  // namespace
