@@ -136,7 +136,9 @@ class Reader {
  private:
   Result<std::optional<CachedEntry>> read_file(int dir, const std::string& name, const Node& seen) {
     auto file = tree::open_file(dir, name);
-    if (!file && file.error().code == ENOENT) return std::optional<CachedEntry>();
+    // Gone, or no file any more.
+    const int code = file ? 0 : file.error().code;
+    if (is_gone(code) || code == EINVAL || code == ENXIO) return std::optional<CachedEntry>();
     if (!file && is_denied(file.error().code)) {
       std::optional<CachedEntry> cached = CachedEntry{stamp_of(seen), entry_of(name, seen)};
       cached->entry.uncovered = Uncovered::kUnreadable;
@@ -195,7 +197,10 @@ class Capture {
     if (auto verified = verify(); !verified) return propagate(verified);
     if (auto explored = explore(); !explored) return propagate(explored);
     if (auto built = build(); !built) return propagate(built);
-    std::sort(captured_.uncovered.begin(), captured_.uncovered.end());
+    auto& uncovered = captured_.uncovered;
+    std::sort(uncovered.begin(), uncovered.end());
+    // A directory that is not looked into is known to itself and to the one it is in.
+    uncovered.erase(std::unique(uncovered.begin(), uncovered.end()), uncovered.end());
     return std::move(captured_);
   }
 

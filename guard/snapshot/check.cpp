@@ -95,6 +95,8 @@ class Checker {
       if (!node) return propagate(node);
       if (!same_object(op.before, *node))
         report("runs/" + id, op.path + " cannot be put back: its version from before is gone");
+      if (*node && same_object(op.before, *node) && op.before->was_written(**node))
+        report("runs/" + id, op.path + ": its version from before was written since");
     }
     return {};
   }

@@ -27,7 +27,8 @@ std::string_view name_of(const std::array<std::string_view, Size>& names, Enum v
 
 json to_json(const std::optional<Identity>& identity) {
   if (!identity) return nullptr;
-  return {identity->inode, identity->born, identity->ctime, identity->mode};
+  return {identity->inode, identity->born, identity->ctime,
+          identity->mode,  identity->size, identity->mtime};
 }
 
 json to_json(const Attributes& attributes) {
@@ -155,6 +156,10 @@ std::optional<Identity> read_identity(Reader& reader, const json& value) {
   identity.born = reader.integer<std::int64_t>(reader.item(value, 1));
   identity.ctime = reader.integer<std::int64_t>(reader.item(value, 2));
   identity.mode = reader.integer<mode_t>(reader.item(value, 3));
+  constexpr std::size_t kOlder = 4;  // what earlier versions wrote
+  if (value.is_array() && value.size() == kOlder) return identity;
+  identity.size = reader.integer<std::int64_t>(reader.item(value, 4));
+  identity.mtime = reader.integer<std::int64_t>(reader.item(value, 5));
   return identity;
 }
 

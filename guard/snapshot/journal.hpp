@@ -32,12 +32,24 @@ struct Identity {
   std::int64_t born = 0;
   std::int64_t ctime = 0;  // no part of the identity: changes with every rename
   mode_t mode = 0;         // likewise
+  // Likewise; of a file they tell whether somebody wrote it since. 0: not recorded.
+  std::int64_t size = 0;
+  std::int64_t mtime = 0;
 
   Identity() = default;
   explicit Identity(const tree::Node& node)
-      : inode(node.inode), born(node.born), ctime(node.ctime), mode(node.mode) {}
+      : inode(node.inode),
+        born(node.born),
+        ctime(node.ctime),
+        mode(node.mode),
+        size(node.size),
+        mtime(node.mtime) {}
   [[nodiscard]] bool is(const tree::Node& node) const {
     return inode == node.inode && born == node.born;
+  }
+  // The object is this one, a file, and its content is not.
+  [[nodiscard]] bool was_written(const tree::Node& node) const {
+    return node.is_file() && mtime != 0 && (mtime != node.mtime || size != node.size);
   }
 };
 [[nodiscard]] bool same_object(const std::optional<Identity>& identity,

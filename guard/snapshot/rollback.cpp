@@ -407,6 +407,12 @@ class Planner {
           "roll back " + full_path(step.op) + ": the store does not hold its version from before",
           EBADMSG);
     }
+    if (!options_.force && step.op.before->was_written(**stored)) {
+      return fail("roll back " + full_path(step.op) +
+                      ": its version from before was written in the store since (--force takes it "
+                      "as it is)",
+                  EBADMSG);
+    }
     return std::optional<Identity>(**stored);
   }
 

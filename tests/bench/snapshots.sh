@@ -86,12 +86,29 @@ for _ in 1 2 3; do
   rm -rf "$work/copied"
   timed copy_back cp -a "$work/aside" "$work/copied"
 done
-peak=$(/usr/bin/time -f %M "$mixguard" snapshot create 2>&1 >/dev/null | tail -1)
+peak() { /usr/bin/time -f %M "$mixguard" snapshot create 2>&1 >/dev/null | tail -1 | awk '{printf "%.0f", $1 / 1024}'; }
+small=$(peak)
+echo "1,000 runs that change nothing" >&2
+size() { du -sb .mixguard | cut -f1; }
+before=$(size)
+for _ in $(seq 1000); do guard /usr/bin/perl -e 1; done
+grown=$((($(size) - before) / 1000))
+echo "200,000 files" >&2
+files=$(find . -path ./.mixguard -prune -o -type f -print | wc -l) directories=$(find . -path ./.mixguard -prune -o -type d -print | wc -l)
+megabytes=$(du -sm --exclude .mixguard . | cut -f1)
+mkdir "$work/many" && cd "$work/many" && cp "$work/project/mix.exs" .
+python3 -c 'import os
+for d in range(10000):
+    path = f"node_modules/package{d % 500}/part{d // 500}"
+    os.makedirs(path)
+    for f in range(20):
+        with open(f"{path}/file_{f}.js", "w") as file: file.write(f"{d} {f}")'
+many_first=$(peak) many=$(peak)
 
 cat <<MD
 
 ## Remembering and putting back
-Made by \`tests/bench/snapshots.sh\` in the same way: a project of $(find . -path ./.mixguard -prune -o -type f -print | wc -l) files in $(find . -path ./.mixguard -prune -o -type d -print | wc -l) directories, $(du -sm --exclude .mixguard . | cut -f1) MB (\`tests/bench/project.py\`). A walk
+Made by \`tests/bench/snapshots.sh\` in the same way: a project of $files files in $directories directories, $megabytes MB (\`tests/bench/project.py\`). A walk
 asks for the state of every file in two threads (\`tests/bench/walk.cpp\`); the shadow is \`git add -A -f\` and \`write-tree\` into a repository
 beside. All of mixguard's are durable when they return; the shadow's and the walk's are not.
 
@@ -112,5 +129,6 @@ beside. All of mixguard's are durable when they return; the shadow's and the wal
 | \`rollback\` of a command that deleted everything | $(ms back_all) ms | $(ratio back_all copy_back) of \`cp -a\` without sync ($(ms copy_back) ms) |
 | \`rollback\` of everything to a snapshot, contents from the store | $(ms back_snapshot) ms | $(ratio back_snapshot copy_back) of \`cp -a\` without sync |
 
-Peak memory of \`snapshot create\`: $((peak / 1024)) MiB.
+Peak memory of \`snapshot create\`: $small MiB here; with 200,000 files $many_first MiB the first time, $many MiB when nothing changed. The store grew by $grown bytes a
+run over 1,000 runs that changed nothing: their records.
 MD

@@ -10,7 +10,9 @@
 #include <filesystem>
 #include <functional>
 
+#include "guard/snapshot/check.hpp"
 #include "guard/snapshot/journal.hpp"
+#include "guard/snapshot/objects.hpp"
 #include "guard/snapshot/run.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
 
@@ -421,6 +423,25 @@ TEST_CASE("recovery keeps what somebody did after the crash") {
   CHECK(project.read("a") == "after the crash");
   CHECK(project.read("b") == "new");
   CHECK(testing::read_file(store.run_path(id) + "/quarantine/a") == "new");
+}
+
+TEST_CASE("a version from before that was written in the store is reported, and not used") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("lib/a.ex", "before");
+  const Store store = project.store();
+  const auto done = run(store, kAll, [] { write_file("lib/a.ex", "after!"); });
+  write_file(done.upper + "/lib/a.ex", "beforE");
+  const auto report = rollback(store, "last", {});
+  REQUIRE_FALSE(report);
+  CHECK(report.error().code == EBADMSG);
+  CHECK(report.error().message.find("lib/a.ex") != std::string::npos);
+  CHECK(project.read("lib/a.ex") == "after!");
+  auto objects = Objects::open(store);
+  REQUIRE(objects);
+  const auto check = check_store(store, *objects);
+  REQUIRE(check);
+  CHECK(check->damage.size() == 1);
 }
 
 }  // namespace
