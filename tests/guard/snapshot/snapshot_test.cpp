@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
-
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
-
 #include <filesystem>
+#include <thread>
 
 #include "guard/snapshot/check.hpp"
 #include "guard/snapshot/restore.hpp"
@@ -319,6 +319,29 @@ TEST_CASE("what cannot be kept is named, and left alone by the way back") {
   const RollbackReport report = put_back(store, snapshot);
   CHECK(report.skipped == Lines{"fifo"});
   CHECK(project.read("fifo") == "a file now");
+}
+
+TEST_CASE("a file that is written all the time is kept as it was read, and named") {
+  Project project;
+  project.write("log", std::string(std::size_t{64} << 20, 'l'));
+  project.write("lib/a.ex", "a");
+  const Store store = project.store();
+  std::atomic<bool> over = false;
+  std::thread writer([&] {
+    const int fd = ::open(project.at("log").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    while (!over) static_cast<void>(!::write(fd, "more\n", 5));
+    ::close(fd);
+  });
+  const Snapshot snapshot = create(store);
+  over = true;
+  writer.join();
+  CHECK(snapshot.uncovered ==
+        std::vector<std::pair<std::string, Uncovered>>{{"log", Uncovered::kTorn}});
+  const Snapshot after = create(store);
+  CHECK(after.uncovered.empty());
+  fs::remove(project.at("log"));
+  put_back(store, snapshot);
+  CHECK(fs::file_size(project.at("log")) >= std::size_t{64} << 20);
 }
 
 TEST_CASE("snapshots of the same tree share everything") {
