@@ -252,7 +252,7 @@ TEST_CASE("a kept pre-image that is killed leaves the tree from before or from a
     write_through(project);
     return preimage->keep(store).has_value();
   };
-  sweep({fill, keep}, 8);
+  sweep({fill, keep}, 24);
 }
 
 TEST_CASE("going back to a snapshot that is killed leaves the tree from before or from after") {
