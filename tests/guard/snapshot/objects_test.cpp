@@ -300,7 +300,7 @@ void tear(const std::string& path, std::uint64_t record, std::uint64_t whole, st
 
 TEST_CASE("a torn tail is cut off, wherever it is torn", "[objects]") {
   const bool index_is_old = GENERATE(true, false);
-  const std::size_t kind = GENERATE(0, 1, 2);  // short, zeros, garbage
+  const std::size_t kind = GENERATE(0U, 1U, 2U);  // short, zeros, garbage
   const std::string last = GENERATE(prose(300, 7), noise(40, 7));
   Project project;
   const Store store = project.store();
@@ -387,7 +387,7 @@ TEST_CASE("damage in the middle of a pack is left there when the index is made a
   Contents contents = put_and_commit(store, three);
   const std::string path = pack(project, 1);
   // A bit of the header, or of the content.
-  flip(path, record_size(three[0]) + GENERATE(0, 20, 63, 64, 133), 3);
+  flip(path, record_size(three[0]) + GENERATE(0U, 20U, 63U, 64U, 133U), 3);
   const std::string bytes = read_file(path);
   remove_index(project);
   Objects objects = open(store);
