@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <optional>
 
 #include "guard/files.hpp"
@@ -12,20 +11,15 @@
 namespace mixguard::guard {
 namespace {
 
-namespace fs = std::filesystem;
-
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 // Project-relative; nothing when it is the project itself or outside.
 std::optional<std::string> inside(const std::string& project_root, const std::string& mix_exs,
                                   const std::string& path) {
-  const fs::path root(project_root);
-  const fs::path full = root / fs::path(mix_exs).parent_path() / path;
-  std::string relative = full.lexically_normal().lexically_relative(root).string();
-  while (relative.ends_with('/')) relative.pop_back();
-  if (relative.empty() || relative == "." || relative == ".." || relative.starts_with("../"))
-    return std::nullopt;
-  return relative;
+  const std::string home = parent_path(join_path(project_root, mix_exs));
+  const std::string full = normal_path(join_path(home, path));
+  if (full == project_root || !is_within(full, project_root)) return std::nullopt;
+  return full.substr(project_root.size() + 1);
 }
 
 Result<DependencyChoice> choose(const std::string& project_root,

@@ -45,6 +45,9 @@ Result<bool> create_file(const std::string& path, std::string_view content);
 // normalised.
 [[nodiscard]] bool is_within(std::string_view path, std::string_view directory);
 
+// Without ".", "..", double and trailing slashes, by its text alone.
+[[nodiscard]] std::string normal_path(const std::string& path);
+
 // "a/b" from "a" and "b"; "b" alone when it is absolute.
 [[nodiscard]] std::string join_path(std::string_view directory, std::string_view name);
 

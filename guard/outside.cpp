@@ -23,6 +23,7 @@
 #include "guard/files.hpp"
 #include "guard/mix_files.hpp"
 #include "guard/snapshot/store.hpp"
+#include "guard/snapshot/tree.hpp"
 #include "policy/pattern.hpp"
 
 namespace mixguard::guard {
@@ -32,12 +33,6 @@ using sandbox::UniqueFd;
 
 constexpr std::size_t kMostDependencies = 64;
 constexpr std::chrono::seconds kLongest{4};  // for all of their mix.exs together
-
-std::string normal(const std::string& path) {
-  std::string text = std::filesystem::path(path).lexically_normal().string();
-  if (text.size() > 1 && text.ends_with('/')) text.pop_back();
-  return text;
-}
 
 bool is_directory(const std::string& path) {
   struct stat info{};
@@ -112,28 +107,25 @@ class DependencySearch {
 
   // `directory`: of the mix.exs.
   void add(const std::string& directory, const policy::MixExs& exs) {
+    seen_.insert(normal_path(directory));
     for (const auto& [name, path] : exs.path_dependencies)
-      pending_.push_back({path, normal(join_path(directory, path))});
+      pending_.push_back({path, normal_path(join_path(directory, path))});
   }
 
   // Those outside of the project, none in another.
   std::vector<std::string> search() {
     const auto is_late = within(kLongest);
-    for (std::size_t count = 0; !pending_.empty(); ++count) {
+    for (std::size_t count = 0; !pending_.empty();) {
       const auto [written, path] = std::move(pending_.front());
       pending_.pop_front();
       if (!seen_.insert(path).second) continue;
-      if (count == kMostDependencies || is_late()) {
+      if (count++ == kMostDependencies || is_late()) {
         notes_.push_back("not all path dependencies are shown: there are too many");
         break;
       }
       visit(written, path);
     }
-    std::vector<std::string> outermost;
-    for (const std::string& path : found_) {
-      if (outermost.empty() || !is_within(path, outermost.back())) outermost.push_back(path);
-    }
-    return outermost;
+    return tree::topmost({found_.begin(), found_.end()});
   }
 
  private:
@@ -174,13 +166,14 @@ class DependencySearch {
   std::vector<std::string>& notes_;
   std::deque<Wanted> pending_;
   std::set<std::string> seen_;
-  std::set<std::string> found_;  // sorted: what contains comes before what is contained
+  std::set<std::string> found_;
 };
 
-// What a dependency keeps for running alone is no business of the project that it is compiled for.
+// What a dependency keeps for running alone is no business of the project that it is compiled for;
+// nor is the store of a project in it.
 std::vector<std::string> deny_in_dependency(const Judgement& judgement) {
   std::vector<std::string> deny = judgement.decision.confinement.deny;
-  deny.insert(deny.end(), {"**/.env", "**/.env.*"});
+  deny.insert(deny.end(), {"**/.env", "**/.env.*", "**/.mixguard"});
   return deny;
 }
 
@@ -213,15 +206,15 @@ bool is_a_project(const std::string& path) {
   return is_there(join_path(path, "mix.exs")) || is_there(join_path(path, ".git"));
 }
 
-// BUILD/lib/APP/ebin
+// BUILD/lib/APP/.mix; APP/ebin alone is what an installed Erlang, an Elixir or a release has.
 bool is_build(const std::string& path) {
   const std::string lib = join_path(path, "lib");
   const std::vector<std::string> apps = names_in(lib);
-  return is_directory(lib) && !is_a_project(path) &&
-         (apps.empty() || std::any_of(apps.begin(), apps.end(), [&](const std::string& app) {
-            return is_directory(join_path(lib, app + "/ebin")) ||
-                   is_directory(join_path(lib, app + "/.mix"));
-          }));
+  if (!is_directory(lib) || is_a_project(path)) return false;
+  if (apps.empty()) return names_in(path).size() == 1;
+  return std::any_of(apps.begin(), apps.end(), [&](const std::string& app) {
+    return is_directory(join_path(lib, app + "/.mix"));
+  });
 }
 
 // ROOT/ENV/lib/APP/ebin
@@ -241,7 +234,8 @@ bool is_deps(const std::string& path) {
       return is_there(join_path(join_path(path, name), file));
     });
   };
-  return !is_a_project(path) && std::any_of(names.begin(), names.end(), is_package);
+  return !is_a_project(path) && !names.empty() &&
+         std::all_of(names.begin(), names.end(), is_package);
 }
 
 struct Moved {
@@ -290,14 +284,6 @@ std::vector<std::string> moved_patterns(const std::vector<std::string>& patterns
   return result;
 }
 
-// The real path of what may not exist yet, as far as it does.
-std::string real_as_far_as_there(const std::string& path) {
-  std::string real = real_path(path);
-  if (!real.empty() || path == "/") return real;
-  return join_path(real_as_far_as_there(parent_path(path)),
-                   std::filesystem::path(path).filename().string());
-}
-
 class MovedPaths {
  public:
   MovedPaths(const Judgement& judgement, const std::string& home, Outside& outside)
@@ -310,8 +296,13 @@ class MovedPaths {
     // Path.expand/1 takes a tilde for the home directory, and nothing for the working directory.
     if (value->empty() || value->starts_with('~'))
       return refuse(moved, *value, "give it as an absolute path");
-    const std::string path = normal(join_path(judgement_.project.cwd, *value));
+    const std::string path = normal_path(join_path(judgement_.project.cwd, *value));
     const std::string real = real_as_far_as_there(path);
+    for (const std::string& tools :
+         {judgement_.toolchain.elixir_root, judgement_.toolchain.erlang_root}) {
+      if (!tools.empty() && (is_within(real, tools) || is_within(tools, real)))
+        return refuse(moved, *value, "Elixir or Erlang itself is there");
+    }
     const bool is_new = !is_there(real);
     if (const auto why = why_kept_out(real, judgement_.project.root, home_))
       return refuse(moved, *value, *why);
@@ -342,6 +333,9 @@ class MovedPaths {
     const std::string framed = "/" + below + "/";
     if (framed.find("/.git/") != std::string::npos || framed.starts_with("/.mixguard/"))
       return refuse(moved, value, "it is no place for files of Mix");
+    // It becomes a part of patterns.
+    if (below.find_first_of("*?") != std::string::npos)
+      return refuse(moved, value, "its name has a * or ? in it");
     for (const std::string& pattern : patterns_for(moved))
       outside_.patterns.push_back(join_path(below, pattern));
     place = below;
@@ -394,6 +388,7 @@ Result<void> add_home_directory(const char* name, const Judgement& judgement,
     return fail("~/" + std::string(name) +
                 " cannot be written: HOME is not set, or it is in the project");
   directory.writable = true;
+  directory.is_shared = true;
   if (auto made = directory.made.make(directory.target); !made) return made;
   directory.path = real_path(directory.target);
   if (directory.path.empty()) return fail(directory.target + ": " + std::strerror(errno), errno);
@@ -426,6 +421,13 @@ Result<void> MadeDirectories::make(const std::string& path) {
   }
 }
 
+std::string real_as_far_as_there(const std::string& path) {
+  std::string real = real_path(path);
+  if (!real.empty() || path == "/") return real;
+  return join_path(real_as_far_as_there(parent_path(path)),
+                   std::filesystem::path(path).filename().string());
+}
+
 Result<Outside> find_outside(const Judgement& judgement, const std::string& home) {
   Outside outside;
   const std::vector<std::string>& write = judgement.decision.confinement.write;
@@ -434,7 +436,7 @@ Result<Outside> find_outside(const Judgement& judgement, const std::string& home
   if (judgement.decision.program != "mix" && judgement.decision.program != "iex") return outside;
   const std::string real_home = home.empty() ? home : real_path(home);
   for (const char* name : {".mix", ".hex"}) {
-    auto added = add_home_directory(name, judgement, normal(home), outside);
+    auto added = add_home_directory(name, judgement, normal_path(home), outside);
     if (!added) return propagate(added);
   }
   MovedPaths moved_paths(judgement, real_home, outside);
@@ -466,12 +468,7 @@ std::vector<std::string> directories_beside(const Project& project, const std::s
       found.push_back(real);
     }
   }
-  std::sort(found.begin(), found.end());
-  const auto covered = [](const std::string& above, const std::string& path) {
-    return is_within(path, above);
-  };
-  found.erase(std::unique(found.begin(), found.end(), covered), found.end());
-  return found;
+  return tree::topmost(std::move(found));
 }
 
 }  // namespace mixguard::guard

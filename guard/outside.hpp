@@ -44,6 +44,7 @@ struct OutsideDirectory {
   sandbox::UniqueFd fd;
   std::vector<std::string> hidden;    // by [fs] deny, and the store of another project
   bool writable = false;              // else it is read-only, and nothing of it is committed
+  bool is_shared = false;             // by all of the caller's projects: no symlink may lead out
   std::vector<std::string> patterns;  // what may be committed, relative to it
   std::string checkouts;              // WritePolicy::checkouts
   MadeDirectories made;
@@ -62,6 +63,9 @@ struct Outside {
 // Fails where a directory that the command would write cannot be relied on; a path dependency of
 // that kind is only left out, with a note. Makes directories that the command would make.
 Result<Outside> find_outside(const Judgement& judgement, const std::string& home);
+
+// The real path of what may not exist yet, as far as it does.
+[[nodiscard]] std::string real_as_far_as_there(const std::string& path);
 
 // The directories outside of the project that belong to its state as the caller has it: its path
 // dependencies, and those that the caller's MIX_BUILD_PATH, MIX_BUILD_ROOT and MIX_DEPS_PATH name.

@@ -80,6 +80,9 @@ class DenySearch {
       return fail("search " + prefix + " for [fs] deny: it is nested too deeply", ELOOP);
     if (!directory) {
       if (errno == EACCES) return {};  // the command cannot read it either
+      // It went, or became something else, since it was listed.
+      const bool is_gone = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+      if (depth > 0 && is_gone) return {};
       return fail("search " + (prefix.empty() ? "the project" : prefix) +
                       " for [fs] deny: " + std::strerror(errno),
                   errno);
@@ -204,8 +207,7 @@ bool can_be_private(const std::string& home, const std::string& project_root,
 void add_home(sandbox::Workspace& workspace, const std::string& home,
               const std::string& project_root) {
   if (home.empty()) return;
-  std::string normal = std::filesystem::path(home).lexically_normal().string();
-  if (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
+  const std::string normal = normal_path(home);
   if (!can_be_private(normal, project_root, workspace)) return;
   workspace.home = normal;
   for (const char* name : {".mix", ".hex", ".cache/rebar3", ".config/rebar3"}) {

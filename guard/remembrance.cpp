@@ -76,13 +76,17 @@ std::vector<std::string> absolute(const std::string& root, const std::vector<std
   return result;
 }
 
-// What the project holds, but for the store.
+// What the project holds, but for the store. Without symlinks, which would open what they lead to:
+// what is in the project has its own right, and the rest none.
 std::vector<std::string> entries_of(const std::string& root) {
   std::vector<std::string> entries;
   const std::unique_ptr<DIR, DirectoryCloser> directory(::opendir(root.c_str()));
   while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
     const std::string_view name = entry->d_name;
-    if (name != "." && name != ".." && name != ".mixguard")
+    struct stat info{};
+    const bool is_there =
+        ::fstatat(::dirfd(directory.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+    if (name != "." && name != ".." && name != ".mixguard" && is_there && !S_ISLNK(info.st_mode))
       entries.push_back(join_path(root, name));
   }
   return entries;
@@ -161,8 +165,13 @@ Result<void> Remembrance::begin_overlay(const Store& store, const std::string& r
   hidden->insert(hidden->end(), beside.begin(), beside.end());
   std::vector<OutsideRoot> roots;
   for (const OutsideDirectory& directory : outside_.directories) {
-    if (directory.writable)
-      roots.push_back({directory.path, directory.patterns, directory.hidden, directory.checkouts});
+    if (!directory.writable) continue;
+    roots.push_back(
+        {directory.path, directory.patterns, directory.hidden, directory.checkouts, {}});
+    // What all projects load must not lead into one of them, which its own tasks write.
+    if (directory.is_shared) continue;
+    roots.back().linkable = policy_.linkable;
+    roots.back().linkable.push_back(judgement.project.root);
   }
   Result<Transaction> begun = Transaction::begin(store, run_id, *hidden, roots, outside_.build);
   if (!begun && begun.error().code == EXDEV && !roots.empty()) {
@@ -263,6 +272,11 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
         continue;
       }
     }
+    const std::string full = join_path(root, path);
+    if (!overlay && real_as_far_as_there(full) != full)
+      return fail(path +
+                  " is reached through a symlink, and the command writes in place: it would "
+                  "write where that leads");
     roots.push_back(path);
   }
   for (const std::string& pattern : policy_.patterns) {

@@ -2,7 +2,6 @@
 #include "guard/verify.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -11,6 +10,7 @@
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
 #include "guard/helper_process.hpp"
+#include "guard/output/console.hpp"
 #include "guard/snapshot/json_bytes.hpp"
 #include "guard/snapshot/mix_lock.hpp"
 #include "guard/snapshot/restored.hpp"
@@ -58,10 +58,6 @@ Words last_lines(std::string_view output) {
   return lines;
 }
 
-std::string counted_text(std::size_t count, const char* noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 class Verifier {
  public:
   Verifier(const Store& store, const VerifyOptions& options) : store_(store), options_(options) {}
@@ -97,12 +93,12 @@ class Verifier {
     warnings_ = warnings_in(run->output);
     const auto known = baseline();
     if (!known)
-      return ok("compile", counted_text(warnings_->size(), "warning") + ", to compare with later");
+      return ok("compile", counted(warnings_->size(), "warning") + ", to compare with later");
     Words added;
     std::set_difference(warnings_->begin(), warnings_->end(), known->begin(), known->end(),
                         std::back_inserter(added));
     if (added.empty()) return ok("compile", "no new warnings");
-    const std::string count = counted_text(added.size(), "new warning");
+    const std::string count = counted(added.size(), "new warning");
     return failed("compile", count, shortened(std::move(added)));
   }
 

@@ -319,4 +319,11 @@ Result<LogCheck> AuditLog::verify() const {
   return checker.finish(*rest);
 }
 
+Result<void> write_down(const Store& store, std::string_view event, const ordered_json& body) {
+  Result<AuditLog> log = AuditLog::open(store);
+  if (!log) return propagate(log);
+  if (auto appended = log->append(event, body); !appended) return propagate(appended);
+  return {};
+}
+
 }  // namespace mixguard::guard

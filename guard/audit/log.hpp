@@ -62,4 +62,8 @@ class AuditLog {
   std::string path_;
 };
 
+// Opens the store's record and appends to it.
+Result<void> write_down(const Store& store, std::string_view event,
+                        const nlohmann::ordered_json& body);
+
 }  // namespace mixguard::guard

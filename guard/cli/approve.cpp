@@ -89,14 +89,12 @@ Result<void> record(const Approval& approval, std::chrono::seconds lasts) {
   project.root = approval.project;
   const Result<Store> store = open_store_of(project);
   if (!store) return propagate(store);
-  Result<AuditLog> log = AuditLog::open(*store);
-  if (!log) return propagate(log);
-  const auto appended = log->append("approved", {{"approval", approval.id},
-                                                 {"argv", approval.argv},
-                                                 {"binding", approval.digest},
-                                                 {"seconds", lasts.count()},
-                                                 {"uid", ::getuid()}});
-  return appended ? Result<void>() : propagate(appended);
+  return write_down(*store, "approved",
+                    {{"approval", approval.id},
+                     {"argv", approval.argv},
+                     {"binding", approval.digest},
+                     {"seconds", lasts.count()},
+                     {"uid", ::getuid()}});
 }
 
 int trouble(Console& console, const Error& error) {

@@ -56,6 +56,20 @@ int with_held_store(
   });
 }
 
+CLI::Validator written_path() {
+  const auto check = [](std::string& text) -> std::string {
+    if (text.starts_with('/')) {
+      text = normal_path(text);
+      return {};
+    }
+    auto path = tree::as_written(text);
+    if (!path) return "\"" + text + "\" is no path in the project";
+    text = std::move(*path);
+    return {};
+  };
+  return {check, "PATH"};
+}
+
 policy::ExplainStyle terminal_style() {
   policy::ExplainStyle style;
   style.colour = ::isatty(STDOUT_FILENO) != 0 && !environment_variable("NO_COLOR");

@@ -4,6 +4,7 @@
 // What several verbs share: `check` and `explain` ask and print the answer; `rollback`, `recover`
 // and `audit` open the project's store.
 
+#include <CLI/CLI.hpp>
 #include <functional>
 #include <vector>
 
@@ -29,6 +30,10 @@ int with_store(const Invocation& invocation, Console& console,
 int with_held_store(
     const Invocation& invocation, Console& console,
     const std::function<Result<int>(const Store&, const std::vector<Recovery>&)>& use);
+
+// For an option that takes a path: a project-relative one as a person writes it ("lib/", "./lib")
+// becomes "lib", an absolute one is normalised.
+[[nodiscard]] CLI::Validator written_path();
 
 // Colour on a terminal only, and not with NO_COLOR.
 [[nodiscard]] policy::ExplainStyle terminal_style();

@@ -193,7 +193,7 @@ Json change_json(const policy::Change& change) {
   return {
       {"wider", change.wider},
       {"what", to_string(change.aspect)},
-      {"task", change.task.empty() ? Json(nullptr) : Json(change.task)},
+      {"task", text_or_null(change.task)},
       {"env", change.envs},
       {"with", change.with},
       {"from", side_json(change.aspect, change.from)},

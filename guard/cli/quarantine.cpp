@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,7 @@
 #include "guard/output/decision_json.hpp"
 #include "guard/output/run_json.hpp"
 #include "guard/snapshot/quarantine.hpp"
+#include "guard/snapshot/tree.hpp"
 #include "guard/terminal.hpp"
 #include "policy/quantity.hpp"
 
@@ -55,7 +57,7 @@ Json report_json(const std::string& from, const AcceptReport& report) {
   Json left = Json::array();
   for (const NotAccepted& one : report.left) left.push_back({{"path", one.path}, {"why", one.why}});
   return {{"from", from},
-          {"run_id", report.run_id.empty() ? Json(nullptr) : Json(report.run_id)},
+          {"run_id", text_or_null(report.run_id)},
           {"uid", ::getuid()},
           {"paths", changes_json(report.accepted)},
           {"left", std::move(left)}};
@@ -68,29 +70,49 @@ void print(const AcceptReport& report, Console& console) {
   if (!report.run_id.empty()) console.say("to undo that: mixguard rollback " + report.run_id);
 }
 
-Result<int> accept_paths(const Store& store, const AcceptArguments& arguments, Console& console) {
-  const auto from = run_of(store, arguments.run);
-  if (!from) return propagate(from);
-  const auto report = accept(store, *from, arguments.paths, arguments.force);
-  if (!report) return propagate(report);
-  if (!report->run_id.empty()) {
-    Result<AuditLog> log = AuditLog::open(store);
-    if (!log) return propagate(log);
-    const auto appended = log->append("accepted", report_json(*from, *report));
-    if (!appended) return propagate(appended);
+// What a yes to the paths would let in; tells the person.
+Result<void> tell(const Store& store, const AcceptArguments& arguments, const Console& console) {
+  const auto held = quarantined(store, arguments.run);
+  if (!held) return propagate(held);
+  console.plain("From run " + arguments.run + ":");
+  for (const Quarantined& one : *held) {
+    const auto covers = [&](const std::string& text) {
+      const auto path = tree::as_written(text);
+      return path &&
+             (tree::is_at_or_below(one.path, *path) || tree::is_at_or_below(*path, one.path));
+    };
+    if (std::any_of(arguments.paths.begin(), arguments.paths.end(), covers))
+      console.plain(held_line(one));
   }
-  console.json() ? console.document(dump_pretty(report_json(*from, *report)))
-                 : print(*report, console);
+  return {};
+}
+
+Result<int> accept_paths(const Store& store, const AcceptArguments& arguments, Console& console) {
+  const auto report = accept(store, arguments.run, arguments.paths, arguments.force);
+  if (!report) return propagate(report);
+  const Json document = report_json(arguments.run, *report);
+  if (!report->run_id.empty()) {
+    if (auto written = write_down(store, "accepted", document); !written) return propagate(written);
+  }
+  console.json() ? console.document(dump_pretty(document)) : print(*report, console);
   return report->left.empty() ? kExitOk : kExitNotCommitted;
 }
 
-// The policy kept it out: only a person lets it in. An agent may hold all of mixguard in its hands.
-int accept_run(const Invocation& invocation, const AcceptArguments& arguments, Console& console) {
+// The policy kept it out: only somebody at a terminal lets it in, and what he says yes to is what
+// goes in, whatever another run has kept out meanwhile.
+int accept_run(const Invocation& invocation, AcceptArguments& arguments, Console& console) {
   if (!is_person_present()) {
     console.error("not accepted: there is nobody at a terminal to say yes");
     return kExitApprovalNeeded;
   }
-  for (const std::string& path : arguments.paths) console.plain("  " + printable(path));
+  const int told = with_store(invocation, console, [&](const Store& store) -> Result<int> {
+    auto run = run_of(store, arguments.run);
+    if (!run) return propagate(run);
+    arguments.run = std::move(*run);
+    if (auto done = tell(store, arguments, console); !done) return propagate(done);
+    return kExitOk;
+  });
+  if (told != kExitOk) return told;
   if (!person_says_yes("Let this into the project")) {
     console.error("not accepted");
     return kExitApprovalNeeded;

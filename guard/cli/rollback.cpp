@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cstdint>
 #include <ctime>
 #include <memory>
@@ -18,6 +17,7 @@
 #include "guard/dependencies.hpp"
 #include "guard/exit_code.hpp"
 #include "guard/output/console.hpp"
+#include "guard/output/decision_json.hpp"
 #include "guard/output/progress.hpp"
 #include "guard/output/run_json.hpp"
 #include "guard/snapshot/restore.hpp"
@@ -62,11 +62,8 @@ std::optional<std::int64_t> moment_of(const std::string& text) {
 
 // A moment, or how long ago.
 std::optional<std::int64_t> since_of(const std::string& text) {
-  if (const auto ago = policy::parse_duration(text)) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::microseconds>(now).count() -
-           static_cast<std::int64_t>(*ago) * 1'000;
-  }
+  if (const auto ago = policy::parse_duration(text))
+    return microseconds_now() - static_cast<std::int64_t>(*ago) * 1'000;
   return moment_of(text);
 }
 
@@ -77,10 +74,10 @@ Json left_json(const std::vector<DependencyLeft>& left) {
 }
 
 Json report_json(const RollbackReport& report) {
-  return {{"run_id", report.run_ids.empty() ? Json(nullptr) : Json(report.run_ids.front())},
+  return {{"run_id", text_or_null(report.run_ids.empty() ? std::string() : report.run_ids.front())},
           {"run_ids", report.run_ids},
-          {"snapshot_id", report.snapshot_id.empty() ? Json(nullptr) : Json(report.snapshot_id)},
-          {"undo_id", report.undo_id.empty() ? Json(nullptr) : Json(report.undo_id)},
+          {"snapshot_id", text_or_null(report.snapshot_id)},
+          {"undo_id", text_or_null(report.undo_id)},
           {"paths", changes_json(report.undone)},
           {"skipped", report.skipped},
           {"dependencies_left_alone", left_json(report.left_alone)}};
@@ -150,10 +147,8 @@ Result<int> undo_runs(const Store& store, RollbackArguments& arguments, Console&
   if (arguments.options.dry_run) return kExitOk;
   const std::string& undo_id = undone->report.undo_id;
   if (!undo_id.empty()) undone->steps.push_back(verify_restored(store, undo_id));
-  Result<AuditLog> log = AuditLog::open(store);
-  if (!log) return propagate(log);
-  const auto appended = log->append("rolled_back", report_json(undone->report));
-  if (!appended) return propagate(appended);
+  auto written = write_down(store, "rolled_back", report_json(undone->report));
+  if (!written) return propagate(written);
   return kExitOk;
 }
 

@@ -90,13 +90,6 @@ void say_uncovered(const Snapshot& snapshot, const Console& console) {
                 " more; mixguard snapshot show " + snapshot.id + " --json");
 }
 
-Result<void> write_down(const Store& store, std::string_view event, const Json& body) {
-  Result<AuditLog> log = AuditLog::open(store);
-  if (!log) return propagate(log);
-  if (auto appended = log->append(event, body); !appended) return propagate(appended);
-  return {};
-}
-
 // The directories outside of the project that belong to it.
 std::vector<std::string> beside(const Store& store, const Console& console) {
   Project project;
@@ -299,12 +292,6 @@ struct DiffArguments {
   std::vector<std::string> paths;
 };
 
-std::string_view kind_of(const Difference& difference) {
-  if (!difference.before) return "created";
-  if (!difference.after) return "deleted";
-  return difference.attributes_only() ? "mode" : "modified";
-}
-
 std::string what_it_is(const std::optional<Entry>& entry) {
   if (!entry) return "nothing";
   if (entry->is_dir()) return "directory";
@@ -350,15 +337,13 @@ class DiffPrinter {
   DiffPrinter(const Objects& objects, Console& console) : objects_(objects), console_(console) {}
 
   Result<void> print(const Difference& difference) {
-    // A directory's time moves with what comes and goes in it.
-    if (difference.attributes_only() && difference.before->mode == difference.after->mode)
-      return {};
+    if (!difference.is_change()) return {};
     ++count_;
     auto diff = texts_diff(objects_, difference);
     if (!diff) return propagate(diff);
     if (console_.json()) {
       list_.push_back({{"path", bytes_to_json(difference.path)},
-                       {"kind", kind_of(difference)},
+                       {"kind", to_string(change_of(difference).kind)},
                        {"before", side_json(difference.before)},
                        {"after", side_json(difference.after)},
                        {"diff", *diff ? Json(**diff) : Json(nullptr)}});
@@ -376,7 +361,7 @@ class DiffPrinter {
 
  private:
   void print_text(const Difference& difference, const std::optional<std::string>& diff) {
-    std::string text(kind_of(difference));
+    std::string text(to_string(change_of(difference).kind));
     text += std::string(10 - text.size(), ' ') + printable(difference.path);
     if (!diff) {
       text +=
@@ -440,10 +425,7 @@ struct PruneArguments {
 
 int prune(const Invocation& invocation, PruneArguments& arguments, Console& console) {
   if (const auto age = policy::parse_duration(arguments.older_than)) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    arguments.retention.not_before =
-        std::chrono::duration_cast<std::chrono::microseconds>(now).count() -
-        static_cast<std::int64_t>(*age) * 1'000;
+    arguments.retention.not_before = microseconds_now() - static_cast<std::int64_t>(*age) * 1'000;
   }
   if (const auto size = policy::parse_size(arguments.max_size)) arguments.retention.bytes = *size;
   return with_objects(

@@ -66,13 +66,11 @@ Result<std::vector<VerifyStep>> verify_and_record(const Store& store, const Veri
   std::size_t begun = 0;
   auto steps = verify(store, options, [&](const char* name) { progress.at(begun++, name); });
   progress.end();
-  Result<AuditLog> log = AuditLog::open(store);
-  if (!log) return propagate(log);
-  const auto appended = log->append(
-      "validated", {{"run_id", options.run_id.empty() ? Json(nullptr) : Json(options.run_id)},
-                    {"passed", has_passed(steps)},
-                    {"steps", steps_json(steps)}});
-  if (!appended) return propagate(appended);
+  auto written = write_down(store, "validated",
+                            {{"run_id", text_or_null(options.run_id)},
+                             {"passed", has_passed(steps)},
+                             {"steps", steps_json(steps)}});
+  if (!written) return propagate(written);
   return steps;
 }
 

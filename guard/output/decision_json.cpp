@@ -10,8 +10,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kSecret = "(secret)";
 
-Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
-
 Json rule_json(const policy::RuleRef& rule) {
   return {{"id", rule.id}, {"file", rule.file}, {"line", rule.line}, {"layer", rule.layer}};
 }
@@ -207,6 +205,8 @@ policy::Decision read_decision(const Json& json) {
 }
 
 }  // namespace
+
+Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 std::optional<policy::Decision> decision_from_json(const Json& json) {
   try {

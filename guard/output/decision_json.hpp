@@ -7,10 +7,14 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "policy/decision.hpp"
 
 namespace mixguard::guard {
+
+// null for an empty text.
+[[nodiscard]] nlohmann::ordered_json text_or_null(std::string_view text);
 
 struct DecisionMetrics {
   std::uint64_t load_us = 0;    // reading and joining the policy files

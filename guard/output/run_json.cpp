@@ -93,7 +93,7 @@ Json exec_json(const sandbox::ExecReport& report) {
 Json outcome_json(const std::string& run_id, const std::optional<sandbox::Outcome>& outcome,
                   int exit_code) {
   Json json{{"exit_code", exit_code}, {"by", outcome ? "command" : "mixguard"}};
-  json["run_id"] = run_id.empty() ? Json(nullptr) : Json(run_id);
+  json["run_id"] = text_or_null(run_id);
   if (!outcome) return json;
   json["kind"] = kind_name(outcome->kind);
   if (outcome->kind != sandbox::Outcome::Kind::kExited || outcome->code != exit_code)
@@ -112,7 +112,7 @@ Json outcome_json(const std::string& run_id, const std::optional<sandbox::Outcom
 }
 
 Json approval_json(const Judgement::Approval& approval) {
-  return {{"id", approval.id.empty() ? Json(nullptr) : Json(approval.id)},
+  return {{"id", text_or_null(approval.id)},
           {"by", approval.uid ? Json(*approval.uid) : Json(nullptr)}};
 }
 

@@ -84,9 +84,10 @@ enum class Lending { kOpens, kCloses };
 
 // Opens the closed directories to their owner, or closes them again. One that somebody gave another
 // mode or replaced is left alone; so a kill between the two is made up for by doing both again.
-Result<void> lend(int project, const Journal& journal, Lending what) {
-  for (const auto& [path, mode] : journal.closed) {
-    auto dir = tree::open_dir(project, path);
+Result<void> lend(const LiveTrees& live, const Journal& journal, Lending what) {
+  for (const auto& [root, path, mode] : journal.closed) {
+    const auto top = live.of(root);
+    auto dir = top ? tree::open_dir(*top, path) : propagate(top);
     if (!dir && concerns_everything(dir.error().code)) return propagate(dir);
     if (!dir) continue;
     auto node = tree::look_at(dir->get(), path);
@@ -106,6 +107,7 @@ class Applier {
       : field_(field),
         journal_(journal),
         recovering_(recovering),
+        live_(field.live),
         area_(field.runs),
         shared_(shared_inodes(journal.ops)),
         renamed_in_(full_parents_of(journal.ops)),
@@ -137,19 +139,10 @@ class Applier {
     std::optional<Node> area;
   };
 
-  // The open directories of one root. It belongs to this object and is valid until it goes.
-  Result<tree::Parents*> live_in(const std::string& root) {
-    const auto known = live_.find(root);
-    if (known != live_.end()) return &known->second;
-    auto fd = field_.live.of(root);
-    if (!fd) return propagate(fd);
-    return &live_.emplace(root, tree::Parents(*fd)).first->second;
-  }
-
   Result<Place> find(const Op& op) {
     Place place;
     place.name = tree::split(op.path).name;
-    auto live_root = live_in(op.root);
+    auto live_root = live_.in(op.root);
     if (!live_root) return propagate(live_root);
     auto live_dir = (*live_root)->of(op.path);
     if (!live_dir) return propagate(live_dir);
@@ -169,7 +162,7 @@ class Applier {
   // A later operation took the directory that the path was in away, which it was done for: the
   // undoing of a rollback of several runs has such.
   Result<bool> moved_since(const Op& op) {
-    auto live_root = live_in(op.root);
+    auto live_root = live_.in(op.root);
     // Carrying it out says what is wrong with the root.
     if (!live_root) return false;
     for (std::string above = tree::split(op.path).parent; !above.empty();
@@ -281,7 +274,7 @@ class Applier {
   Withheld set_attributes(const Op& op) {
     const auto& [before, after] = *op.attributes;
     const std::string name = tree::split(op.path).name;
-    auto live_root = live_in(op.root);
+    auto live_root = live_.in(op.root);
     if (!live_root) return propagate(live_root);
     auto dir = (*live_root)->of(op.path);
     if (!dir) return propagate(dir);
@@ -302,7 +295,7 @@ class Applier {
   const Field& field_;
   const Journal& journal_;
   const bool recovering_;
-  std::map<std::string, tree::Parents> live_;  // by root
+  LiveParents live_;
   tree::Parents area_;
   const std::set<std::uint64_t> shared_;
   const std::set<std::string> renamed_in_;
@@ -379,18 +372,28 @@ std::set<std::string> parents_of_other_sides(const Journal& journal) {
 
 }  // namespace
 
-Result<std::vector<std::pair<std::string, mode_t>>> closed_parents(int project,
-                                                                   const std::vector<Op>& ops) {
-  std::vector<std::pair<std::string, mode_t>> closed;
-  for (const std::string& path : parents_of("", ops)) {
-    auto dir = tree::open_dir(project, path);
-    // Gone, or still to come, or shut: whatever is to be done there will tell.
-    if (!dir) continue;
-    auto node = tree::look_at(dir->get(), path);
-    if (!node) return propagate(node);
-    if (lacks_write(node->mode) && node->owner == ::geteuid() &&
-        ::faccessat(dir->get(), ".", W_OK, AT_EACCESS) < 0)
-      closed.emplace_back(path, node->permissions());
+std::set<std::string> roots_of(const std::vector<Op>& ops) {
+  std::set<std::string> roots;
+  for (const Op& op : ops) roots.insert(op.root);
+  return roots;
+}
+
+Result<std::vector<ClosedDirectory>> closed_parents(const LiveTrees& live,
+                                                    const std::vector<Op>& ops) {
+  std::vector<ClosedDirectory> closed;
+  for (const std::string& root : roots_of(ops)) {
+    const auto top = live.of(root);
+    if (!top) continue;
+    for (const std::string& path : parents_of(root, ops)) {
+      auto dir = tree::open_dir(*top, path);
+      // Gone, or still to come, or shut: whatever is to be done there will tell.
+      if (!dir) continue;
+      auto node = tree::look_at(dir->get(), path);
+      if (!node) return propagate(node);
+      if (lacks_write(node->mode) && node->owner == ::geteuid() &&
+          ::faccessat(dir->get(), ".", W_OK, AT_EACCESS) < 0)
+        closed.push_back({root, path, node->permissions()});
+    }
   }
   return closed;
 }
@@ -404,17 +407,15 @@ Result<void> apply(const Field& field, Journal& journal, bool recovering, const 
       if (auto done = applier.carry_out(op); !done) return done;
       if (on_step) on_step(++over, journal.ops.size());
       if (op.withheld.empty() || attributes || journal.kind != RunKind::kTransaction) continue;
-      auto area = tree::open_dir(field.runs, op.area.empty() ? journal.area : op.area);
+      auto area = tree::open_dir(field.runs, area_of(journal, op));
       if (!area) return propagate(area);
       if (auto kept = set_aside(area->get(), field.run, op.root, op.path); !kept) return kept;
     }
     return {};
   };
-  auto project = field.live.of("");
-  if (!project) return propagate(project);
-  if (auto opened = lend(*project, journal, Lending::kOpens); !opened) return opened;
+  if (auto opened = lend(field.live, journal, Lending::kOpens); !opened) return opened;
   auto objects = pass(false);
-  auto closed = lend(*project, journal, Lending::kCloses);
+  auto closed = lend(field.live, journal, Lending::kCloses);
   if (!objects) return objects;
   if (!closed) return closed;
   // Modes and times of directories last: the renames move the times.
@@ -425,9 +426,7 @@ Result<void> sync_applied(const Field& field, const Journal& journal) {
   Durability durability;
   if (auto synced = sync_dirs(field.runs, parents_of_other_sides(journal), durability); !synced)
     return synced;
-  std::set<std::string> roots;
-  for (const Op& op : journal.ops) roots.insert(op.root);
-  for (const std::string& root : roots) {
+  for (const std::string& root : roots_of(journal.ops)) {
     if (auto synced = sync_live(field, root, journal.ops, durability); !synced) return synced;
   }
   // All roots and the store are one file system.

@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "guard/snapshot/durability.hpp"
@@ -29,9 +29,12 @@ struct Field {
 // Told after each operation: how many are over, and of how many.
 using OnStep = std::function<void(std::size_t done, std::size_t total)>;
 
+// The roots that the operations are in (Op::root).
+[[nodiscard]] std::set<std::string> roots_of(const std::vector<Op>& ops);
+
 // What Journal::closed has to hold before the operations are carried out.
-Result<std::vector<std::pair<std::string, mode_t>>> closed_parents(int project,
-                                                                   const std::vector<Op>& ops);
+Result<std::vector<ClosedDirectory>> closed_parents(const LiveTrees& live,
+                                                    const std::vector<Op>& ops);
 
 // Sets Op::withheld where an operation could not be carried out. Fails only for what concerns the
 // whole file system.

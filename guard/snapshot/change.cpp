@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "guard/snapshot/tree.hpp"
+
 namespace mixguard::guard {
 
 std::string_view to_string(ChangeKind kind) {
@@ -22,6 +24,11 @@ std::string_view to_string(ChangeKind kind) {
 bool ChangeSet::has(Disposition disposition) const {
   return std::any_of(changes.begin(), changes.end(),
                      [&](const Change& change) { return change.disposition == disposition; });
+}
+
+void ChangeSet::sort() {
+  std::sort(changes.begin(), changes.end(),
+            [](const Change& a, const Change& b) { return tree::path_less(a.path, b.path); });
 }
 
 }  // namespace mixguard::guard

@@ -33,6 +33,7 @@ struct Change {
 struct ChangeSet {
   std::vector<Change> changes;  // in path order
   [[nodiscard]] bool has(Disposition disposition) const;
+  void sort();
 };
 
 }  // namespace mixguard::guard

@@ -94,9 +94,10 @@ class Checker {
       auto node = parents.look(other_side(journal, op));
       if (!node) return propagate(node);
       if (!same_object(op.before, *node))
-        report("runs/" + id, op.path + " cannot be put back: its version from before is gone");
-      if (*node && same_object(op.before, *node) && op.before->was_written(**node))
-        report("runs/" + id, op.path + ": its version from before was written since");
+        report("runs/" + id,
+               full_path(op) + " cannot be put back: its version from before is gone");
+      else if (op.before->was_written(**node))
+        report("runs/" + id, full_path(op) + ": its version from before was written since");
     }
     return {};
   }

@@ -321,7 +321,7 @@ class Judge {
     if (!finding.refusal.empty()) refusal = finding.refusal;
     if (!refusal && finding.mode != 0)
       refusal =
-          object_refusal(view_.project_root, path, finding.mode, finding.target, view_.linkable);
+          object_refusal(view_.project_root, path, finding.mode, finding.target, policy_.linkable);
     const bool hard = refusal.has_value();
     if (!refusal) refusal = path_refusal(policy_, path);
     if (refusal) {

@@ -18,9 +18,8 @@ struct OverlayView {
   int upper = -1;  // not mounted any more, written by nobody
   int project = -1;
   std::string project_root;
-  std::int64_t since = 0;             // what changed in the project from then on is a conflict
-  std::vector<std::string> hidden;    // whiteouts that the command did not make
-  std::vector<std::string> linkable;  // other directories that a symlink may lead into
+  std::int64_t since = 0;           // what changed in the project from then on is a conflict
+  std::vector<std::string> hidden;  // whiteouts that the command did not make
 };
 
 // A new directory is listed with everything in it, a deleted one as well. A directory that the

@@ -70,6 +70,7 @@ class DependencyUndo::Impl {
   }
 
   Result<void> plan(const Store& store) {
+    if (chosen_.empty()) return {};
     auto locks = read_lock_versions(store, request_.runs);
     if (!locks) return propagate(locks);
     locks_ = std::move(*locks);
@@ -157,7 +158,7 @@ class DependencyUndo::Impl {
   void each_op(const Use& use) const {
     for (const Journal* run : request_.runs) {
       for (const Op& op : run->ops) {
-        if (op.withheld.empty()) use(op);
+        if (op.withheld.empty() && op.root.empty()) use(op);
       }
     }
   }
@@ -246,7 +247,7 @@ class DependencyUndo::Impl {
 
   template <typename Which>
   static void drop(std::vector<Op>& ops, Paths& skipped, const Which& which) {
-    std::erase_if(ops, [&](const Op& op) { return which(op.path); });
+    std::erase_if(ops, [&](const Op& op) { return op.root.empty() && which(op.path); });
     std::erase_if(skipped, which);
   }
 

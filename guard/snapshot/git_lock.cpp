@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "guard/snapshot/tree.hpp"
 
@@ -24,21 +25,23 @@ std::string repository_of(const std::string& path) {
 
 }  // namespace
 
-Result<void> refuse_while_git_works(int project, const std::vector<Op>& ops) {
-  std::set<std::string> locks;
+Result<void> refuse_while_git_works(const LiveTrees& trees, const std::vector<Op>& ops) {
+  std::set<std::pair<std::string, std::string>> locks;  // root and path
   for (const Op& op : ops) {
     if (std::string repository = repository_of(op.path); !repository.empty())
-      locks.insert(repository + "/index.lock");
+      locks.emplace(op.root, repository + "/index.lock");
   }
-  tree::Parents parents(project);
-  for (const std::string& lock : locks) {
-    auto node = parents.look(lock);
+  for (const auto& [root, lock] : locks) {
+    auto live = trees.of(root);
+    if (!live) return propagate(live);
+    auto node = tree::Parents(*live).look(lock);
     if (!node) return propagate(node);
-    const bool goes = std::any_of(ops.begin(), ops.end(), [&](const Op& op) {
-      return op.path == lock && same_object(op.before, *node);
-    });
+    const bool goes =
+        std::any_of(ops.begin(), ops.end(), [&, at = &root, path = &lock](const Op& op) {
+          return op.root == *at && op.path == *path && same_object(op.before, *node);
+        });
     if (*node && !goes)
-      return fail("roll back: git is at work in the project (" + lock +
+      return fail("roll back: git is at work in the project (" + full_path(root, lock) +
                       " is there); wait for it, or remove the lock when no git is running "
                       "(--force goes ahead all the same)",
                   EBUSY);

@@ -80,8 +80,8 @@ json to_json(const Journal& journal) {
   for (const auto& [run, state] : journal.outcomes)
     outcomes.push_back(json::array({run, name_of(kStates, state)}));
   json closed = json::array();
-  for (const auto& [path, mode] : journal.closed)
-    closed.push_back(json::array({bytes_to_json(path), mode}));
+  for (const auto& [root, path, mode] : journal.closed)
+    closed.push_back(json::array({bytes_to_json(path), mode, bytes_to_json(root)}));
   return {{"version", 1},
           {"kind", name_of(kKinds, journal.kind)},
           {"state", name_of(kStates, journal.state)},
@@ -247,8 +247,9 @@ std::optional<Journal> from_json(const json& document) {
   }
   if (document.is_object() && document.contains("closed")) {
     for (const json& value : document["closed"])
-      journal.closed.emplace_back(reader.bytes(reader.item(value, 0)),
-                                  reader.integer<mode_t>(reader.item(value, 1)));
+      journal.closed.push_back({reader.bytes(reader.item(value, 2)),
+                                reader.bytes(reader.item(value, 0)),
+                                reader.integer<mode_t>(reader.item(value, 1))});
   }
   for (const json& value : member("outcomes")) {
     journal.outcomes.emplace_back(reader.bytes(reader.item(value, 0)),
@@ -265,8 +266,16 @@ bool same_object(const std::optional<Identity>& identity, const std::optional<tr
   return identity->is(*node);
 }
 
+bool same_object(const std::optional<Identity>& a, const std::optional<Identity>& b) {
+  return a.has_value() == b.has_value() && (!a || (a->inode == b->inode && a->born == b->born));
+}
+
+const std::string& area_of(const Journal& journal, const Op& op) {
+  return op.area.empty() ? journal.area : op.area;
+}
+
 std::string other_side(const Journal& journal, const Op& op) {
-  return tree::join(op.area.empty() ? journal.area : op.area, op.path);
+  return tree::join(area_of(journal, op), op.path);
 }
 
 std::string full_path(const std::string& root, const std::string& path) {

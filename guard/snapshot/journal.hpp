@@ -54,6 +54,7 @@ struct Identity {
 };
 [[nodiscard]] bool same_object(const std::optional<Identity>& identity,
                                const std::optional<tree::Node>& node);
+[[nodiscard]] bool same_object(const std::optional<Identity>& a, const std::optional<Identity>& b);
 
 // The part of a directory that changes without changing its entries.
 struct Attributes {
@@ -95,6 +96,12 @@ enum class RunKind {
 };
 enum class RunState { kBegun, kCaptured, kIntent, kDone, kRolledBack };
 
+struct ClosedDirectory {
+  std::string root;  // as Op::root
+  std::string path;
+  mode_t mode = 0;  // permission bits
+};
+
 struct Journal {
   RunKind kind = RunKind::kTransaction;
   RunState state = RunState::kBegun;
@@ -112,13 +119,18 @@ struct Journal {
   // What was not committed and why, topmost paths only; it lies below quarantine/. What apply()
   // withheld is told by the operations.
   std::vector<Change> quarantined;
-  // Directories of the project in which operations rename and which their owner may not write, with
-  // their permission bits: opened for as long as the operations are carried out.
-  std::vector<std::pair<std::string, mode_t>> closed;
+  // Directories in which operations rename and which their owner may not write: opened for as long
+  // as the operations are carried out.
+  std::vector<ClosedDirectory> closed;
   std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done
+
+  [[nodiscard]] bool is_over() const {
+    return state == RunState::kDone || state == RunState::kRolledBack;
+  }
 };
 
-// Below runs/: where the other side of one of its operations lies.
+// Below runs/: the tree in which the other side of one of its operations lies, and where in it.
+[[nodiscard]] const std::string& area_of(const Journal& journal, const Op& op);
 [[nodiscard]] std::string other_side(const Journal& journal, const Op& op);
 
 // Nothing when there is no journal, or an empty one (a power cut before anything was synced). A

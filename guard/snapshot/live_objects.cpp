@@ -43,41 +43,44 @@ Result<LiveObjects> LiveObjects::of_everything(const Store& store, const Objects
     auto manifest = captured_by(store, id);
     if (!manifest) return propagate(manifest);
     for (const auto& [path, entry] : *manifest) {
-      auto added = entry ? live.add(objects, *entry) : 0;
+      auto added = entry ? live.add(objects, *entry) : Result<void>();
       if (!added) return propagate(added);
     }
   }
   return live;
 }
 
-Result<std::uint64_t> LiveObjects::add(const Objects& objects, const Snapshot& snapshot) {
-  auto bytes = add(objects, snapshot.top);
+Result<void> LiveObjects::add(const Objects& objects, const Snapshot& snapshot,
+                              const IsNew& is_new) {
+  auto added = add(objects, snapshot.top, is_new);
   for (const auto& [path, top] : snapshot.outside) {
-    auto more = bytes ? add(objects, top) : bytes;
-    if (!more) return more;
-    *bytes += *more;
+    if (added) added = add(objects, top, is_new);
   }
-  return bytes;
+  return added;
 }
 
-Result<std::uint64_t> LiveObjects::add(const Objects& objects, const Entry& top) {
-  std::uint64_t bytes = 0;
+Result<void> LiveObjects::add(const Objects& objects, const Entry& top, const IsNew& is_new) {
   const auto add_one = [&](const ObjectId& id) {
-    if (ids_.insert(id).second) bytes += objects.kept_size(id);
+    if (ids_.insert(id).second && is_new) is_new(id);
   };
   std::vector<Entry> pending = {top};
   while (!pending.empty()) {
     const Entry entry = std::move(pending.back());
     pending.pop_back();
-    // What is known has been looked into.
-    if (entry.content.empty() || ids_.contains(entry.content.id)) continue;
-    if (auto added = each_object(objects, entry.content, add_one); !added) return propagate(added);
+    const Content& content = entry.content;
+    if (content.empty()) continue;
+    // A file may hold the very bytes of a listing, or of a list of pieces: that an object is known
+    // does not mean that what it leads to is.
+    const bool known = entry.is_dir() ? !listings_.insert(content.id).second
+                                      : !content.cut && ids_.contains(content.id);
+    if (known) continue;
+    if (auto added = each_object(objects, content, add_one); !added) return added;
     if (!entry.is_dir()) continue;
-    auto listing = get_listing(objects, entry.content);
+    auto listing = get_listing(objects, content);
     if (!listing) return propagate(listing);
     std::move(listing->begin(), listing->end(), std::back_inserter(pending));
   }
-  return bytes;
+  return {};
 }
 
 }  // namespace mixguard::guard

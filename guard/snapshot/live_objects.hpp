@@ -3,8 +3,7 @@
 
 // The objects that something recorded needs.
 
-#include <cstdint>
-#include <cstring>
+#include <functional>
 #include <unordered_set>
 
 #include "guard/snapshot/entry.hpp"
@@ -21,22 +20,17 @@ class LiveObjects {
   // directory's listing cannot be read: then nobody knows what it needs.
   static Result<LiveObjects> of_everything(const Store& store, const Objects& objects);
 
-  // Adds all that a tree consists of. Returns the bytes that objects which were not there before
-  // take in the packs.
-  Result<std::uint64_t> add(const Objects& objects, const Entry& top);
-  Result<std::uint64_t> add(const Objects& objects, const Snapshot& snapshot);
+  // Adds all that a tree consists of, and tells what was not there before.
+  using IsNew = std::function<void(const ObjectId&)>;
+  Result<void> add(const Objects& objects, const Entry& top, const IsNew& is_new = {});
+  Result<void> add(const Objects& objects, const Snapshot& snapshot, const IsNew& is_new = {});
 
   [[nodiscard]] bool contains(const ObjectId& id) const { return ids_.contains(id); }
 
  private:
-  struct Hash {
-    std::size_t operator()(const ObjectId& id) const {
-      std::size_t value = 0;  // an id is as good as random
-      std::memcpy(&value, id.bytes.data(), sizeof value);
-      return value;
-    }
-  };
-  std::unordered_set<ObjectId, Hash> ids_;
+  using Ids = std::unordered_set<ObjectId, ObjectIdHash>;
+  Ids ids_;
+  Ids listings_;  // of directories that were looked into
 };
 
 }  // namespace mixguard::guard

@@ -21,10 +21,6 @@ struct Trail {
   bool is_broken = false;  // edited between two of the runs
 };
 
-bool same_identity(const std::optional<Identity>& a, const std::optional<Identity>& b) {
-  return a.has_value() == b.has_value() && (!a || (a->inode == b->inode && a->born == b->born));
-}
-
 void follow(std::map<std::string, Trail>& trails, const Journal& run, const Op& op) {
   auto [place, is_new] = trails.try_emplace(op.path);
   Trail& trail = place->second;
@@ -32,12 +28,12 @@ void follow(std::map<std::string, Trail>& trails, const Journal& run, const Op& 
     trail.path = op.path;
     trail.after = op.after;
     trail.settled = run.settled;
-  } else if (trail.is_broken || !same_identity(op.after, trail.before)) {
+  } else if (trail.is_broken || !same_object(op.after, trail.before)) {
     trail.is_broken = true;
     return;
   }
   trail.before = op.before;
-  trail.area = op.area.empty() ? run.area : op.area;
+  trail.area = area_of(run, op);
   ++trail.steps;
 }
 
@@ -57,7 +53,7 @@ class VersionReader {
       return lock;
     }
     take("as it is", *now, lock.now, lock);
-    auto before = before_of(trail, lock);
+    auto before = before_of(trail, *now, lock);
     if (!before) return propagate(before);
     take("from before", *before, lock.before, lock);
     if (lock.node) lock.model = *lock.node;
@@ -97,8 +93,13 @@ class VersionReader {
     return Text(std::move(*text));
   }
 
-  Result<Text> before_of(const Trail& trail, LockVersions& lock) {
+  // `now`: what the project has.
+  Result<Text> before_of(const Trail& trail, const Text& now, LockVersions& lock) {
     if (!trail.before) return Text();
+    if (same_object(trail.before, lock.node)) {  // undone already
+      lock.model = *lock.node;
+      return now;
+    }
     const std::string path = tree::join(trail.area, trail.path);
     auto node = runs_.look(path);
     if (!node) return propagate(node);
@@ -149,7 +150,7 @@ Result<std::map<std::string, LockVersions>> read_lock_versions(
   std::map<std::string, Trail> trails;
   for (const Journal* run : runs) {
     for (const Op& op : run->ops) {
-      if (mix_layout::is_lock(op.path) && !op.attributes && op.withheld.empty())
+      if (op.root.empty() && mix_layout::is_lock(op.path) && !op.attributes && op.withheld.empty())
         follow(trails, *run, op);
     }
   }

@@ -33,8 +33,6 @@ Result<void> finish_entry(int fd, const std::string& path, const Entry& entry) {
 
 Result<void> Materialiser::make(const std::string& path, const Entry& entry) {
   std::vector<std::pair<std::string, Entry>> directories;
-  auto above = tree::make_dirs(area_, tree::split(path).parent);
-  if (!above) return propagate(above);
   const auto visit = [&](const std::string& at, const Entry& found) -> Result<void> {
     if (found.is_dir()) directories.emplace_back(at, found);
     return make_one(at, found);

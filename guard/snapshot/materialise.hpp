@@ -21,8 +21,8 @@ class Materialiser {
   Materialiser(const Objects& objects, int area, Durability& durability)
       : objects_(objects), area_(area), parents_(area), durability_(durability) {}
 
-  // Syncs each object that it makes, or leaves it to Durability::finish(). Makes the entry at
-  // `path`, with all that is in it, and the directories that lead there; nothing may lie there yet.
+  // Makes the entry at `path`, with all that is in it; the directory that it is in is there, and
+  // nothing of that name. Syncs each object that it makes, or leaves it to Durability::finish().
   // Contents are checked against their ids. What is no file, directory or symlink is left out.
   // Files that had an inode in common have again one in common, also over several calls.
   Result<void> make(const std::string& path, const Entry& entry);

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <map>
-#include <optional>
 
 #include "guard/snapshot/tree.hpp"
 
@@ -94,6 +94,27 @@ Result<std::multimap<std::string, Built>> built_dependencies(int project) {
 }  // namespace
 
 bool is_lock(std::string_view path) { return in_home(path) == "mix.lock"; }
+
+bool is_configuration(std::string_view path) {
+  std::string_view rest = in_home(path);
+  const std::string_view first = take_component(rest);
+  // A file has nothing below it.
+  return std::find(kConfiguration.begin(), kConfiguration.end(), first) != kConfiguration.end() &&
+         (rest.empty() || first == "config");
+}
+
+bool is_source(std::string_view path) {
+  std::string_view rest = in_home(path);
+  const std::string_view first = take_component(rest);
+  return first != "_build" && first != "deps";
+}
+
+std::int64_t time_after(std::int64_t built) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return std::max(now.tv_sec * kSecond + now.tv_nsec, (built / kSecond + 1) * kSecond);
+}
 
 std::string_view fetched_name(std::string_view path) {
   std::string_view rest = in_home(path);

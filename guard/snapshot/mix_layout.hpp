@@ -6,6 +6,8 @@
 // which may be worked on alone. A project that moves them (deps_path:, build_path:) is not known
 // here.
 
+#include <array>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,6 +18,15 @@
 namespace mixguard::guard::mix_layout {
 
 [[nodiscard]] bool is_lock(std::string_view path);
+// What `--config` means, in each home.
+inline constexpr std::array<std::string_view, 3> kConfiguration = {"mix.exs", "config",
+                                                                   ".formatter.exs"};
+[[nodiscard]] bool is_configuration(std::string_view path);  // one of them, or below one
+// What Mix may compile for the project: not in _build nor in deps.
+[[nodiscard]] bool is_source(std::string_view path);
+// Elixir recompiles a source only when it is newer, by whole seconds, than what was built from it:
+// a time for sources that is later than `built`, now or the next second. Nanoseconds since 1970.
+[[nodiscard]] std::int64_t time_after(std::int64_t built);
 // NAME of deps/NAME and of what is below it; else empty.
 [[nodiscard]] std::string_view fetched_name(std::string_view path);
 // NAME of _build/ENV/lib/NAME and of what is below it; else empty.

@@ -23,14 +23,6 @@ using Durable = ObjectIndex::Durable;
 
 std::string index_path(const Store& store) { return store.path() + "/index.sqlite"; }
 
-struct IdHash {
-  std::size_t operator()(const ObjectId& id) const {
-    std::size_t value = 0;  // an id is as good as random
-    std::memcpy(&value, id.bytes.data(), sizeof value);
-    return value;
-  }
-};
-
 tl::unexpected<Error> damaged(const ObjectId& id, const Location& at, const std::string& what) {
   return fail("read object " + to_hex(id) + " in " + to_string(at) + ": " + what, EBADMSG);
 }
@@ -105,7 +97,7 @@ class Objects::Impl {
   PackDirectory packs_;
   ObjectIndex index_;
   PackWriter writer_;
-  std::unordered_map<ObjectId, Location, IdHash> added_;  // in the packs, not in the index
+  std::unordered_map<ObjectId, Location, ObjectIdHash> added_;  // in the packs, not in the index
 };
 
 Result<std::unique_ptr<Objects::Impl>> Objects::Impl::attach(const Store& store,

@@ -14,6 +14,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,6 +32,13 @@ namespace mixguard::guard {
 struct ObjectId {
   Sha256 bytes{};
   auto operator<=>(const ObjectId&) const = default;
+};
+struct ObjectIdHash {
+  std::size_t operator()(const ObjectId& id) const {
+    std::size_t value = 0;  // an id is as good as random
+    std::memcpy(&value, id.bytes.data(), sizeof value);
+    return value;
+  }
 };
 [[nodiscard]] ObjectId object_id_of(std::string_view content);
 [[nodiscard]] std::string to_hex(const ObjectId& id);  // 64 lower-case digits

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "guard/snapshot/pack_scan.hpp"
+#include "guard/snapshot/tree.hpp"
 
 namespace mixguard::guard {
 namespace {
@@ -98,6 +99,12 @@ class Reconciliation {
     visitor.flaw = [](const PackFlaw&) { return Result<void>(); };
     if (auto scanned = scan_pack((*fd)->get(), number, from, size, visitor); !scanned)
       return propagate(scanned);
+    // Whoever wrote it may have died before its sync, and rows follow bytes.
+    if (whole > from) {
+      auto synced = tree::sync((*fd)->get(), pack_path(number));
+      if (synced) synced = packs_.sync();
+      if (!synced) return propagate(synced);
+    }
     if (count > 0)
       news_.push_back(pack_path(number) + ": the index did not have " + std::to_string(count) +
                       " objects");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/snapshot/preimage.hpp"
 
-#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "guard/snapshot/capture.hpp"
@@ -22,12 +22,7 @@ std::vector<std::string> tidy_roots(std::vector<std::string> roots) {
     while (root.ends_with('/')) root.pop_back();
     if (root == ".") root.clear();
   }
-  std::sort(roots.begin(), roots.end(), tree::PathOrder());
-  const auto covered = [](const std::string& above, const std::string& root) {
-    return tree::is_at_or_below(root, above);
-  };
-  roots.erase(std::unique(roots.begin(), roots.end(), covered), roots.end());
-  return roots;
+  return tree::topmost(std::move(roots));
 }
 
 Result<Manifest> capture_all(const Store& store, Objects& objects,
@@ -43,52 +38,41 @@ Result<Manifest> capture_all(const Store& store, Objects& objects,
   return manifest;
 }
 
-Result<Manifest> capture_again(const Store& store, Objects& objects, const Manifest& manifest) {
+// What was captured, and what lies there now.
+struct Comparison {
+  Objects objects;
+  const Manifest& before;
+  Manifest now;
+};
+
+Result<Comparison> look_again(const Store& store, const Manifest& before) {
+  auto objects = Objects::open(store);
+  if (!objects) return propagate(objects);
   std::vector<std::string> roots;
-  for (const auto& [root, entry] : manifest) roots.push_back(root);
+  for (const auto& [root, entry] : before) roots.push_back(root);
   Preimage::Skipped skipped;
-  return capture_all(store, objects, roots, skipped);
+  auto now = capture_all(store, *objects, roots, skipped);
+  if (!now) return propagate(now);
+  return Comparison{std::move(*objects), before, std::move(*now)};
 }
 
-// A directory's time moves with every file that comes and goes in it; that alone is no change.
-bool is_change(const Difference& difference) {
-  return !difference.attributes_only() || difference.before->mode != difference.after->mode;
-}
-
-Change change_of(const Difference& difference) {
-  Change change;
-  change.path = difference.path;
-  const auto& [path, before, after] = difference;
-  change.directory = (after ? after : before)->is_dir();
-  if (difference.attributes_only()) {
-    change.kind = ChangeKind::kMode;
-  } else if (!before) {
-    change.kind = ChangeKind::kCreated;
-  } else if (!after) {
-    change.kind = ChangeKind::kDeleted;
-  }
-  return change;
-}
-
-Result<ChangeSet> changes_between(const Objects& objects, const Manifest& before,
-                                  const Manifest& now) {
+// In the order of paths.
+Result<ChangeSet> changes_in(const Comparison& comparison) {
   ChangeSet set;
   const auto take = [&](const Difference& difference) -> Result<void> {
-    if (is_change(difference)) set.changes.push_back(change_of(difference));
+    if (difference.is_change()) set.changes.push_back(change_of(difference));
     return {};
   };
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    auto compared = compare(objects, before[i].first, before[i].second, now.at(i).second, take);
+  for (std::size_t i = 0; i < comparison.before.size(); ++i) {
+    const auto& [root, was] = comparison.before[i];
+    auto compared = compare(comparison.objects, root, was, comparison.now.at(i).second, take);
     if (!compared) return propagate(compared);
   }
-  std::sort(set.changes.begin(), set.changes.end(),
-            [](const Change& a, const Change& b) { return tree::path_less(a.path, b.path); });
   return set;
 }
 
 // The operations that bring back what was, with everything they need made in the run's area.
-Result<std::vector<Op>> way_back(const Run& run, const Objects& objects, const Manifest& before,
-                                 const Manifest& now) {
+Result<std::vector<Op>> way_back(const Run& run, const Comparison& comparison) {
   // What an attempt that was interrupted has made of it.
   auto bin = tree::open_dir(run.store.get(), "trash");
   if (!bin) return propagate(bin);
@@ -96,9 +80,10 @@ Result<std::vector<Op>> way_back(const Run& run, const Objects& objects, const M
     return propagate(gone);
   auto area = tree::make_dirs(run.dir.get(), kArea);
   if (!area) return propagate(area);
-  ReturnPlan plan(objects, run.project.get(), area->get());
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    auto added = plan.add(before[i].first, before[i].second, now.at(i).second);
+  ReturnPlan plan(comparison.objects, run.project.get(), area->get());
+  for (std::size_t i = 0; i < comparison.before.size(); ++i) {
+    const auto& [root, was] = comparison.before[i];
+    auto added = plan.add(root, was, comparison.now.at(i).second);
     if (!added) return propagate(added);
   }
   auto ops = plan.finish();
@@ -108,9 +93,8 @@ Result<std::vector<Op>> way_back(const Run& run, const Objects& objects, const M
   return ops;
 }
 
-Result<void> bring_back(Run& run, Journal& journal, const Objects& objects, const Manifest& before,
-                        const Manifest& now) {
-  auto ops = way_back(run, objects, before, now);
+Result<void> bring_back(Run& run, Journal& journal, const Comparison& comparison) {
+  auto ops = way_back(run, comparison);
   if (!ops) return propagate(ops);
   if (ops->empty()) return discard_run(run);
   journal.ops = std::move(*ops);
@@ -130,8 +114,8 @@ Result<Preimage> Preimage::capture(const Store& store, const std::string& run_id
   preimage.journal_.kind = RunKind::kPreimage;
   preimage.journal_.area = run_id + "/" + kArea;
   auto captured = preimage.take(store, roots);
-  // The first failure is the one to report; what is left of the run recover() removes.
   if (!captured) {
+    // The first failure is the one to report; what is left of the run recover() removes.
     (void)discard_run(preimage.run_);
     return propagate(captured);
   }
@@ -154,44 +138,37 @@ Result<void> Preimage::take(const Store& store, const std::vector<std::string>& 
 }
 
 Result<ChangeSet> Preimage::changes(const Store& store) const {
-  auto objects = Objects::open(store);
-  if (!objects) return propagate(objects);
-  auto now = capture_again(store, *objects, before_);
-  if (!now) return propagate(now);
-  return changes_between(*objects, before_, *now);
+  auto comparison = look_again(store, before_);
+  if (!comparison) return propagate(comparison);
+  return changes_in(*comparison);
 }
 
 Result<ChangeSet> Preimage::keep(const Store& store) {
-  auto objects = Objects::open(store);
-  if (!objects) return propagate(objects);
-  auto now = capture_again(store, *objects, before_);
-  if (!now) return propagate(now);
-  auto set = changes_between(*objects, before_, *now);
+  auto comparison = look_again(store, before_);
+  if (!comparison) return propagate(comparison);
+  auto set = changes_in(*comparison);
   if (!set) return set;
-  auto kept = set->changes.empty() ? discard_run(run_) : keep_changes(*objects, *now);
-  if (!kept) return propagate(kept);
-  return set;
-}
-
-Result<void> Preimage::keep_changes(const Objects& objects, const Manifest& now) {
-  auto ops = way_back(run_, objects, before_, now);
+  if (set->changes.empty()) {
+    if (auto gone = discard_run(run_); !gone) return propagate(gone);
+    return set;
+  }
+  auto ops = way_back(run_, *comparison);
   if (!ops) return propagate(ops);
   for (Op& op : *ops) {
     std::swap(op.before, op.after);
     if (op.attributes) std::swap(op.attributes->first, op.attributes->second);
   }
   journal_.ops = std::move(*ops);
-  return close_journal(run_, journal_);
+  if (auto closed = close_journal(run_, journal_); !closed) return propagate(closed);
+  return set;
 }
 
 Result<ChangeSet> Preimage::restore(const Store& store) {
-  auto objects = Objects::open(store);
-  if (!objects) return propagate(objects);
-  auto now = capture_again(store, *objects, before_);
-  if (!now) return propagate(now);
-  auto set = changes_between(*objects, before_, *now);
+  auto comparison = look_again(store, before_);
+  if (!comparison) return propagate(comparison);
+  auto set = changes_in(*comparison);
   if (!set) return set;
-  auto restored = bring_back(run_, journal_, *objects, before_, *now);
+  auto restored = bring_back(run_, journal_, *comparison);
   for (const Op& op : journal_.ops) {
     if (!op.withheld.empty()) withheld_.push_back({op.path, op.withheld});
   }
@@ -202,11 +179,9 @@ Result<ChangeSet> Preimage::restore(const Store& store) {
 Result<void> restore_preimage(const Store& store, Run& run, Journal& journal) {
   auto before = load_manifest(run.dir.get());
   if (!before) return propagate(before);
-  auto objects = Objects::open(store);
-  if (!objects) return propagate(objects);
-  auto now = capture_again(store, *objects, *before);
-  if (!now) return propagate(now);
-  return bring_back(run, journal, *objects, *before, *now);
+  auto comparison = look_again(store, *before);
+  if (!comparison) return propagate(comparison);
+  return bring_back(run, journal, *comparison);
 }
 
 }  // namespace mixguard::guard

@@ -57,7 +57,6 @@ class Preimage {
 
  private:
   Result<void> take(const Store& store, const std::vector<std::string>& roots);
-  Result<void> keep_changes(const Objects& objects, const Manifest& now);
 
   Run run_;
   Journal journal_;

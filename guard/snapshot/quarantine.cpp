@@ -23,7 +23,7 @@ using Kind = Quarantined::Kind;
 
 constexpr const char* kStore = ".mixguard";
 
-std::string area_of(const std::string& run_id) { return run_id + "/quarantine"; }
+std::string quarantine_of(const std::string& run_id) { return run_id + "/quarantine"; }
 
 Kind kind_of(const Node& node) {
   if (node.whiteout) return Kind::kDeletion;
@@ -41,7 +41,7 @@ Result<std::vector<Identity>> displaced_by_acceptances(const Store& store,
   for (const std::string& id : *ids) {
     auto journal = read_journal(store, id);
     if (!journal) return propagate(journal);
-    if (journal->kind != RunKind::kAcceptance || journal->area != area_of(run_id)) continue;
+    if (journal->kind != RunKind::kAcceptance || journal->area != quarantine_of(run_id)) continue;
     for (const Op& op : journal->ops) {
       if (op.before) displaced.push_back(*op.before);
     }
@@ -59,7 +59,7 @@ class Reasons {
       Change late = change_of(op);
       late.disposition = Disposition::kConflict;
       late.why = op.withheld;
-      by_path_.emplace(op.path, std::move(late));
+      by_path_.emplace(full_path(op), std::move(late));
     }
   }
 
@@ -85,12 +85,13 @@ class Quarantine {
     if (!journal) return propagate(journal);
     auto runs = tree::open_dir(store.fd(), "runs");
     if (!runs) return propagate(runs);
+    auto dir = tree::open_dir(runs->get(), quarantine_of(run_id));
+    if (!dir && dir.error().code != ENOENT) return propagate(dir);
+    if (!dir) return Quarantine(std::move(*journal), {});
     auto displaced = displaced_by_acceptances(store, run_id);
     if (!displaced) return propagate(displaced);
     Quarantine quarantine(std::move(*journal), std::move(*displaced));
-    auto dir = tree::open_dir(runs->get(), area_of(run_id));
-    if (!dir && dir.error().code != ENOENT) return propagate(dir);
-    if (dir) quarantine.dir_ = std::move(*dir);
+    quarantine.dir_ = std::move(*dir);
     return quarantine;
   }
 
@@ -190,7 +191,7 @@ class Acceptance {
     if (!run) return propagate(run);
     Journal journal;
     journal.kind = RunKind::kAcceptance;
-    journal.area = area_of(run_id);
+    journal.area = quarantine_of(run_id);
     journal.ops = std::move(ops_);
     if (auto written = write_intent(*run, journal); !written) return propagate(written);
     if (auto done = guard::carry_out(*run, journal, false); !done) return propagate(done);
@@ -258,11 +259,11 @@ class Acceptance {
     Durability durability;
     for (const Op& op : ops_) {
       auto done = op.after ? clean_tree(op.path, durability) : Result<void>();
-      if (done && op.before && S_ISREG(op.before->mode)) done = sync_file(op.path);
       if (!done) return done;
     }
-    auto area = sync_area(quarantine_.fd(), "", ops_, durability);
-    if (!area) return area;
+    auto synced = sync_displaced(store_.project_fd(), "", ops_, 0, durability);
+    if (synced) synced = sync_area(quarantine_.fd(), "", ops_, durability);
+    if (!synced) return synced;
     auto finished = durability.finish(quarantine_.fd());
     if (!finished) return propagate(finished);
     return {};
@@ -280,16 +281,6 @@ class Acceptance {
     return tree::walk(quarantine_.fd(), top, clean);
   }
 
-  Result<void> sync_file(const std::string& path) const {
-    tree::Parents parents(store_.project_fd());
-    auto dir = parents.of(path);
-    if (!dir) return propagate(dir);
-    auto file = tree::open_file(*dir, tree::split(path).name);
-    if (!file && file.error().code == EACCES) return {};
-    if (!file) return propagate(file);
-    return tree::sync(file->get(), path);
-  }
-
   const Store& store_;
   const Quarantine& quarantine_;
   bool force_;
@@ -297,19 +288,6 @@ class Acceptance {
   std::vector<Op> ops_;
   std::vector<NotAccepted> left_;
 };
-
-// A path as a person writes it, "junk/" or "./junk"; nothing when it is none of a project.
-std::optional<std::string> project_path(std::string_view text) {
-  std::string path;
-  while (!text.empty()) {
-    const std::string_view part = text.substr(0, text.find('/'));
-    text.remove_prefix(std::min(part.size() + 1, text.size()));
-    if (part == "..") return std::nullopt;
-    if (!part.empty() && part != ".") path = tree::join(path, std::string(part));
-  }
-  if (path.empty()) return std::nullopt;
-  return path;
-}
 
 }  // namespace
 
@@ -352,7 +330,7 @@ Result<AcceptReport> accept(const Store& store, const std::string& run_id,
   if (!quarantine) return propagate(quarantine);
   std::vector<std::string> wanted;
   for (const std::string& text : paths) {
-    const auto path = project_path(text);
+    const auto path = tree::as_written(text);
     Result<std::vector<std::string>> tops;
     if (path) tops = quarantine->tops_of(*path);
     if (!tops) return propagate(tops);

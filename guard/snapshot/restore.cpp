@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "guard/snapshot/git_lock.hpp"
+#include "guard/snapshot/mix_layout.hpp"
 #include "guard/snapshot/return_plan.hpp"
 #include "guard/snapshot/roots.hpp"
 #include "guard/snapshot/run.hpp"
@@ -19,7 +19,6 @@
 namespace mixguard::guard {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr const char* kArea = "before";
 
 // A path with what is wanted and what lies there.
@@ -53,20 +52,19 @@ class Choice {
 
  private:
   // None below another.
-  Result<std::set<std::string, tree::PathOrder>> paths_of(const RollbackOptions& options) {
-    std::set<std::string, tree::PathOrder> all(options.paths.begin(), options.paths.end());
-    if (options.build) all.insert("_build");
+  Result<std::vector<std::string>> paths_of(const RollbackOptions& options) {
+    std::vector<std::string> all = options.paths;
+    if (options.build) {
+      auto build = both("_build");
+      if (!build) return propagate(build);
+      if (build->wanted || build->present) all.emplace_back("_build");
+    }
     if (options.config) {
       auto files = configuration();
-      if (!files) return propagate(files);
-      all.insert(files->begin(), files->end());
+      if (!files) return files;
+      all.insert(all.end(), files->begin(), files->end());
     }
-    for (auto at = all.begin(); at != all.end();) {
-      auto next = std::next(at);
-      while (next != all.end() && tree::is_at_or_below(*next, *at)) next = all.erase(next);
-      at = next;
-    }
-    return all;
+    return tree::topmost(std::move(all));
   }
 
   // Of the project and of an umbrella's apps, in either tree.
@@ -82,8 +80,8 @@ class Choice {
     }
     std::vector<std::string> paths;
     for (const std::string& folder : folders) {
-      for (const char* name : {"mix.exs", "config", ".formatter.exs"}) {
-        std::string path = tree::join(folder, name);
+      for (const std::string_view name : mix_layout::kConfiguration) {
+        std::string path = tree::join(folder, std::string(name));
         auto pair = both(path);
         if (!pair) return propagate(pair);
         if (pair->wanted || pair->present) paths.push_back(std::move(path));
@@ -133,58 +131,40 @@ class Choice {
   const Entry& present_;
 };
 
-// Elixir recompiles a source only when it is newer, by whole seconds, than what was built from it.
-Result<std::int64_t> time_for_sources(const Objects& objects, const Entry& present) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  std::int64_t time = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
-  auto build = find_entry(objects, present, "_build");
-  if (!build) return propagate(build);
-  if (!*build) return time;
+// The time of the newest of the compilers' manifests in a build; 0 where there is none.
+Result<std::int64_t> built_at(const Objects& objects, const std::optional<Entry>& build) {
+  std::int64_t time = 0;
   const auto visit = [&](const std::string&, const Entry& entry) -> Result<void> {
-    if (entry.name.starts_with("compile."))
-      time = std::max(time, (entry.mtime / kSecond + 1) * kSecond);
+    if (entry.name.starts_with("compile.")) time = std::max(time, entry.mtime);
     return {};
   };
-  if (auto visited = each_entry(objects, "_build", **build, visit); !visited)
-    return propagate(visited);
+  auto visited = build ? each_entry(objects, "", *build, visit) : Result<void>();
+  if (!visited) return propagate(visited);
   return time;
-}
-
-// As seen from now.
-Change change_of(const Difference& difference) {
-  Change change;
-  change.path = difference.path;
-  const auto& [path, wanted, present] = difference;
-  change.directory = (wanted ? wanted : present)->is_dir();
-  if (difference.attributes_only()) {
-    change.kind = ChangeKind::kMode;
-  } else if (!wanted) {
-    change.kind = ChangeKind::kDeleted;
-  } else if (!present) {
-    change.kind = ChangeKind::kCreated;
-  }
-  return change;
 }
 
 // A tree with what is chosen of it.
 struct Chosen {
-  std::string root;  // Op::root
+  std::string root;     // Op::root
+  bool sources = true;  // Mix compiles from there
   std::vector<Pair> pairs;
 };
 
 Result<void> look_only(const Objects& objects, const Chosen& chosen, RollbackReport& report) {
+  // As seen from now: what is wanted comes after what is there.
+  const auto take = [&](const Difference& difference) -> Result<void> {
+    if (!difference.is_change()) return {};
+    Change change = change_of(difference);
+    change.path = full_path(chosen.root, change.path);
+    if (difference.after && !difference.after->is_kept()) {
+      report.skipped.push_back(std::move(change.path));
+    } else {
+      report.undone.changes.push_back(std::move(change));
+    }
+    return {};
+  };
   for (const auto& [path, wanted, present] : chosen.pairs) {
-    const auto take = [&](const Difference& difference) -> Result<void> {
-      if (difference.attributes_only() && difference.before->mode == difference.after->mode)
-        return {};
-      const bool kept = !difference.before || difference.before->is_kept();
-      Change change = change_of(difference);
-      change.path = full_path(chosen.root, change.path);
-      if (kept) report.undone.changes.push_back(std::move(change));
-      if (!kept) report.skipped.push_back(full_path(chosen.root, difference.path));
-      return {};
-    };
-    if (auto compared = compare(objects, path, wanted, present, take); !compared) return compared;
+    if (auto compared = compare(objects, path, present, wanted, take); !compared) return compared;
   }
   return {};
 }
@@ -231,8 +211,7 @@ class Plan {
     for (Op& op : *ops) {
       op.root = chosen.root;
       op.area = op_area;
-      op.touch = selective_ && !op.attributes && !tree::is_at_or_below(op.path, "_build") &&
-                 !tree::is_at_or_below(op.path, "deps");
+      op.touch = selective_ && chosen.sources && !op.attributes && mix_layout::is_source(op.path);
       journal_.ops.push_back(std::move(op));
     }
     return {};
@@ -284,6 +263,9 @@ class Restoration {
     for (const auto& [path, top] : snapshot_.outside) {
       if (auto chosen = choose_outside(path, top); !chosen) return propagate(chosen);
     }
+    if (chosen_.empty())
+      return fail("put back what was asked for: none of it is in the snapshot or in the project",
+                  ENOENT);
     if (!options_.dry_run) return carry_it_out();
     for (const Chosen& chosen : chosen_) {
       if (auto looked = look_only(objects_, chosen, report_); !looked) return propagate(looked);
@@ -296,38 +278,58 @@ class Restoration {
     auto captured = capture(store_, objects_, {store_.project_fd(), ""}, "");
     if (!captured) return propagate(captured);
     if (!captured->top) return fail("put back the project: it is gone", ENOENT);
-    if (options_.selective()) {
-      auto time = time_for_sources(objects_, *captured->top);
-      if (!time) return propagate(time);
-      touch_time_ = *time;
-    }
+    auto build = find_entry(objects_, *captured->top, "_build");
+    if (!build) return propagate(build);
+    if (auto looked = look_at_build(*build); !looked) return looked;
     return choose("", snapshot_.top, *captured->top);
+  }
+
+  // Sources that come back without what was built from them have to be newer than that.
+  Result<void> look_at_build(const std::optional<Entry>& build) {
+    if (!options_.selective()) return {};
+    auto time = built_at(objects_, build);
+    if (!time) return propagate(time);
+    built_at_ = std::max(built_at_, *time);
+    return {};
   }
 
   // A directory that is gone, or where nothing can be moved to, is left alone.
   Result<void> choose_outside(const std::string& path, const Entry& top) {
-    if (options_.selective() && options_in(path, options_).paths.empty()) return {};
-    auto root = find_root(path, store_.project_fd());
+    auto root = find_root(path, store_.fd());
     tree::UniqueFd live(root ? ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                              : -1);
     if (!root || !live) {
-      report_.skipped.push_back(path);
+      if (is_asked_for(path)) report_.skipped.push_back(path);
       return {};
     }
     auto captured = capture(store_, objects_, {live.get(), path}, "");
     if (!captured) return propagate(captured);
     if (!captured->top) return fail("put back " + path + ": it is gone", ENOENT);
     outside_.emplace(path, std::pair(std::move(*root), std::move(live)));
+    if (auto looked = look_at_build(captured->top); !looked) return looked;
     return choose(path, top, *captured->top);
   }
 
+  bool is_asked_for(const std::string& root) const {
+    return !options_.selective() || !options_in(root, options_).paths.empty();
+  }
+
+  // What is asked for of a tree, if anything of it is there.
   Result<void> choose(const std::string& root, const Entry& wanted, const Entry& present) {
-    const RollbackOptions inside = options_in(root, options_);
-    // Something was asked for, and nothing of it lies here.
+    RollbackOptions inside = options_in(root, options_);
+    // Outside, a path dependency has sources; a build or a directory of dependencies has none.
+    auto project = find_entry(objects_, wanted, "mix.exs");
+    if (!project) return propagate(project);
+    const bool sources = root.empty() || *project;
+    if (options_.build && !sources) {
+      auto built = built_at(objects_, wanted);
+      if (!built) return propagate(built);
+      if (*built > 0) inside.paths = {""};
+    }
     if (options_.selective() && !inside.selective()) return {};
     auto pairs = Choice(objects_, wanted, present).of(inside);
     if (!pairs) return propagate(pairs);
-    chosen_.push_back({root, std::move(*pairs)});
+    if (!pairs->empty()) chosen_.push_back({root, sources, std::move(*pairs)});
     return {};
   }
 
@@ -363,10 +365,10 @@ class Restoration {
     }
     auto journal = plan.finish();
     if (!journal) return journal;
-    journal->touch_time = touch_time_;
-    auto free =
-        options_.force ? Result<void>() : refuse_while_git_works(store_.project_fd(), journal->ops);
-    if (!free) return propagate(free);
+    journal->touch_time = mix_layout::time_after(built_at_);
+    if (options_.force) return journal;
+    const LiveTrees trees(store_.project_fd(), store_.fd(), journal->extra_roots);
+    if (auto free = refuse_while_git_works(trees, journal->ops); !free) return propagate(free);
     return journal;
   }
 
@@ -375,7 +377,7 @@ class Restoration {
   const Snapshot& snapshot_;
   const RollbackOptions& options_;
   RollbackReport report_;
-  std::int64_t touch_time_ = 0;
+  std::int64_t built_at_ = 0;
   std::vector<Chosen> chosen_;
   std::map<std::string, std::pair<ExtraRoot, tree::UniqueFd>> outside_;
 };

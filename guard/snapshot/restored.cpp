@@ -46,15 +46,15 @@ Result<std::vector<std::string>> not_as_put_back(const Store& store, const std::
   auto journal = read_journal(store, run_id);
   if (!journal) return propagate(journal);
   std::vector<std::string> paths;
-  const LiveTrees trees(store.project_fd(), store.project_fd(), journal->extra_roots);
-  std::map<std::string, tree::Parents> live;  // by root
+  const LiveTrees trees(store.project_fd(), store.fd(), journal->extra_roots);
+  LiveParents live(trees);
   const auto places = places_of(journal->ops);
   for (std::size_t i = 0; i < journal->ops.size(); ++i) {
     const Op& op = journal->ops[i];
     if (!op.withheld.empty() || was_taken_along(places, op, i)) continue;
-    auto root = trees.of(op.root);
-    if (!root) return propagate(root);
-    auto node = live.try_emplace(op.root, *root).first->second.look(op.path);
+    // A root that is gone holds nothing any more.
+    auto node = trees.of(op.root) ? live.look(op.root, op.path)
+                                  : Result<std::optional<tree::Node>>(std::nullopt);
     if (!node) return propagate(node);
     if (!is_as_put_back(op, *node, journal->settled)) paths.push_back(full_path(op));
   }

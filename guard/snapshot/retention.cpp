@@ -24,10 +24,6 @@ struct Kept {
 
 constexpr std::uint64_t kBlock = 512;  // st_blocks, stat(2)
 
-bool is_over(const Journal& journal) {
-  return journal.state == RunState::kDone || journal.state == RunState::kRolledBack;
-}
-
 std::set<std::string> needs_of(const std::string& id, const Journal& journal) {
   std::set<std::string> needs(journal.undoes.begin(), journal.undoes.end());
   const auto add = [&](const std::string& area) {
@@ -75,7 +71,7 @@ class Pruner {
         pruned_.kept_back.push_back(journal.error().message);
         unreadable_.insert(id);
       }
-      if (!journal || !is_over(*journal)) continue;
+      if (!journal || !journal->is_over()) continue;
       std::set<std::string> needs = needs_of(id, *journal);
       kept_.push_back({std::move(id), false, std::move(needs)});
     }
@@ -84,12 +80,14 @@ class Pruner {
   }
 
   Result<void> choose_named(const std::string& id) {
-    const bool known =
-        std::any_of(kept_.begin(), kept_.end(), [&](const Kept& kept) { return kept.id == id; });
-    // One that cannot be read can only be told to go.
-    if (!known && unreadable_.contains(id)) kept_.push_back({id, false, {}});
+    const auto place = std::lower_bound(
+        kept_.begin(), kept_.end(), id,
+        [](const Kept& kept, const std::string& wanted) { return kept.id < wanted; });
+    const bool known = place != kept_.end() && place->id == id;
     if (!known && !unreadable_.contains(id))
       return fail("there is no snapshot or ended run " + id + "; mixguard snapshot list", ENOENT);
+    // One that cannot be read can only be told to go.
+    if (!known) kept_.insert(place, {id, false, {}});
     chosen_.insert(id);
     return {};
   }
@@ -126,7 +124,10 @@ class Pruner {
     if (kept.snapshot) {
       auto snapshot = load_snapshot(store_, kept.id);
       if (!snapshot) return propagate(snapshot);
-      return live.add(objects_, *snapshot);
+      std::uint64_t size = 0;
+      const auto add = [&](const ObjectId& id) { size += objects_.kept_size(id); };
+      if (auto added = live.add(objects_, *snapshot, add); !added) return propagate(added);
+      return size;
     }
     auto runs = tree::open_dir(store_.fd(), "runs");
     if (!runs) return propagate(runs);
@@ -153,8 +154,9 @@ class Pruner {
 
   // The newest first, so that what is left never needs what is gone.
   Result<void> remove() {
-    for (auto id = pruned_.removed.rbegin(); id != pruned_.removed.rend(); ++id) {
-      auto removed = is_snapshot(store_, *id) ? remove_snapshot(store_, *id) : remove_run(*id);
+    for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
+      if (!chosen_.contains(kept->id)) continue;
+      auto removed = kept->snapshot ? remove_snapshot(store_, kept->id) : remove_run(kept->id);
       if (!removed) return removed;
     }
     return {};

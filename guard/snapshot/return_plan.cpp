@@ -44,8 +44,10 @@ Result<void> ReturnPlan::plan(const std::string& path, const std::optional<Entry
     return {};
   }
   // Where the other side of the operation goes.
-  auto parent = tree::make_dirs(area_fd_, tree::split(path).parent);
-  if (!parent) return propagate(parent);
+  if (!area_.of(path)) {
+    auto parent = tree::make_dirs(area_fd_, tree::split(path).parent);
+    if (!parent) return propagate(parent);
+  }
   auto live = live_.look(path);
   if (!live) return propagate(live);
   if (*live) op.before.emplace(**live);

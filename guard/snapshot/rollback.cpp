@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <ctime>
 #include <functional>
 #include <iterator>
 #include <list>
@@ -26,16 +25,10 @@
 namespace mixguard::guard {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-
 struct Target {
   std::string id;
   Journal journal;
 };
-
-bool is_over(const Journal& journal) {
-  return journal.state == RunState::kDone || journal.state == RunState::kRolledBack;
-}
 
 // Committed, not rolled back, newest first; as many as `enough` lets be.
 Result<std::vector<Target>> in_force(const Store& store,
@@ -71,15 +64,11 @@ Result<std::vector<Target>> find_targets(const Store& store, const std::string& 
   if (run_id == "last") return in_force(store, any, 1);
   auto journal = read_journal(store, run_id);
   if (!journal) return propagate(journal);
-  if (!is_over(*journal))
+  if (!journal->is_over())
     return fail("roll back run " + run_id + ": it was never committed", EINVAL);
   std::vector<Target> one;
   one.push_back({run_id, std::move(*journal)});
   return one;
-}
-
-bool same_identity(const std::optional<Identity>& a, const std::optional<Identity>& b) {
-  return a.has_value() == b.has_value() && (!a || (a->inode == b->inode && a->born == b->born));
 }
 
 // Tells an edit by a person from what other runs and rollbacks did to the same object: both move
@@ -121,13 +110,13 @@ class History {
     const auto [first, last] = steps_.equal_range(full_path(op));
     for (auto left = std::distance(first, last); left > 0 && at; --left) {
       const auto step = std::find_if(first, last, [&](const auto& entry) {
-        return entry.second.undoes == target.id && same_identity(entry.second.after, at);
+        return entry.second.undoes == target.id && same_object(entry.second.after, at);
       });
       if (step == last) return false;
       // Nobody wrote to what is there; what was there before that lies in the store.
       if (at->inode == node.inode && node.ctime >= step->second.settled) return false;
       at = step->second.before;
-      if (same_identity(at, op.after)) return true;
+      if (same_object(at, op.after)) return true;
     }
     return false;
   }
@@ -166,7 +155,7 @@ class History {
     for (std::string& id : *runs) {
       auto journal = read_journal(store_, id);
       if (!journal) return propagate(journal);
-      if (!is_over(*journal)) continue;
+      if (!journal->is_over()) continue;
       ids_.push_back(std::move(id));
       remember(*journal);
     }
@@ -193,17 +182,6 @@ class History {
   Steps steps_;
   Steps homes_;  // directories that a run renamed in
 };
-
-// mix.exs, config/ and .formatter.exs, here or in an umbrella's app.
-bool is_configuration(const std::string& path) {
-  std::string_view at = path;
-  if (at.starts_with("apps/")) {
-    const std::size_t slash = at.find('/', 5);
-    if (slash == std::string_view::npos) return false;
-    at.remove_prefix(slash + 1);
-  }
-  return at == "mix.exs" || at == ".formatter.exs" || at == "config" || at.starts_with("config/");
-}
 
 // Plans the undoing of runs, newest first, as one list of operations: one for each path, which puts
 // back what the oldest of them found there.
@@ -259,9 +237,7 @@ class Planner {
   struct Step {
     const Target& target;
     const Op& op;
-    [[nodiscard]] const std::string& area() const {
-      return op.area.empty() ? target.journal.area : op.area;
-    }
+    [[nodiscard]] const std::string& area() const { return area_of(target.journal, op); }
   };
 
   // A directory outside that was removed, or made anew, since the run is none of its roots.
@@ -270,19 +246,6 @@ class Planner {
     return op.root.empty() || std::any_of(roots.begin(), roots.end(), [&](const ExtraRoot& root) {
              return root.path == op.root && trees_.has(root);
            });
-  }
-
-  // The open directories of a root that is there.
-  Result<tree::Parents*> live_in(const std::string& root) {
-    auto fd = trees_.of(root);
-    if (!fd) return propagate(fd);
-    return &live_.try_emplace(root, *fd).first->second;
-  }
-
-  Result<std::optional<tree::Node>> look_live(const Op& op) {
-    auto live = live_in(op.root);
-    if (!live) return propagate(live);
-    return (*live)->look(op.path);
   }
 
   // It, what is in it, and a directory that came with it.
@@ -295,7 +258,7 @@ class Planner {
     if (!options_.selective()) return true;
     const std::string full = full_path(op);
     if (options_.build && is_of_build(target.journal.build, full, op)) return true;
-    if (options_.config && is_configuration(full)) return true;
+    if (options_.config && mix_layout::is_configuration(full)) return true;
     if (dependencies_.takes(full)) return true;
     for (const std::string& path : options_.paths) {
       if (tree::is_at_or_below(full, path)) return true;
@@ -312,9 +275,7 @@ class Planner {
   [[nodiscard]] bool lay_in_lost_build(const Op& op) {
     const std::string build(mix_layout::build_at(op.path));
     if (build.empty() || build == op.path) return false;
-    auto live = live_in(op.root);
-    if (!live) return false;
-    const auto node = (*live)->look(build);
+    const auto node = live_.look(op.root, build);
     return node && !*node;
   }
 
@@ -338,7 +299,7 @@ class Planner {
       newer->attributes->second = before;
       return {};
     }
-    auto node = look_live(op);
+    auto node = live_.look(op.root, op.path);
     if (!node) return propagate(node);
     if (*node && (*node)->is_dir() && (*node)->permissions() == before.mode && !before.mtime)
       return {};
@@ -361,7 +322,7 @@ class Planner {
     if (Op* newer = planned_at(full)) return older_version(step, *newer);
     // Where a newer run moved the directory, it is looked for in there.
     const Op* above = planned_above(op);
-    auto present = above == nullptr ? look_live(op) : moved_along(*above, op.path);
+    auto present = above == nullptr ? live_.look(op.root, op.path) : moved_along(*above, op.path);
     if (!present) return propagate(present);
     if (same_object(op.before, *present)) return {};  // undone already
     bool edited = !same_object(op.after, *present);
@@ -392,7 +353,7 @@ class Planner {
     undo.root = op.root;
     undo.touch = options_.selective() && op.root.empty() &&
                  !tree::is_at_or_below(op.path, step.target.journal.build) &&
-                 !tree::is_at_or_below(op.path, "_build") && !tree::is_at_or_below(op.path, "deps");
+                 mix_layout::is_source(op.path);
     forget_below(full);
     current_.push_back(std::move(undo));
     return {};
@@ -400,7 +361,7 @@ class Planner {
 
   Result<std::optional<Identity>> version_from_before(const Step& step) {
     if (!step.op.before) return std::optional<Identity>();
-    auto stored = runs_.look(tree::join(step.area(), step.op.path));
+    auto stored = runs_.look(other_side(step.target.journal, step.op));
     if (!stored) return propagate(stored);
     if (!same_object(step.op.before, *stored)) {
       return fail(
@@ -418,7 +379,7 @@ class Planner {
 
   // A newer run changed the path as well: what was there before this one is put back in its place.
   Result<void> older_version(const Step& step, Op& newer) {
-    if (!same_identity(step.op.after, newer.after) && !options_.force) return skip(step.op);
+    if (!same_object(step.op.after, newer.after) && !options_.force) return skip(step.op);
     auto stored = version_from_before(step);
     if (!stored) return propagate(stored);
     newer.after = *stored;
@@ -452,7 +413,7 @@ class Planner {
   const DependencyUndo& dependencies_;
   History history_;
   LiveTrees trees_;
-  std::map<std::string, tree::Parents> live_;  // by root
+  LiveParents live_{trees_};
   tree::Parents runs_;
   // Of the runs before, which are newer: in the order of their carrying out, and by path.
   using Ops = std::list<Op>;
@@ -472,14 +433,6 @@ class Planner {
   std::vector<std::string> complete_;
   std::size_t matched_ = 0;
 };
-
-// Elixir recompiles a source only when it is newer than what was built from it, by whole seconds.
-std::int64_t time_for_sources(const Target& newest) {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  const std::int64_t present = now.tv_sec * kSecond + now.tv_nsec;
-  return std::max(present, (newest.journal.settled / kSecond + 1) * kSecond);
-}
 
 // What becomes of other runs: those undone count as rolled back; when one was a rollback itself,
 // the runs that it had undone are in force again, and so on.
@@ -502,11 +455,9 @@ Result<std::vector<std::pair<std::string, RunState>>> outcomes_of(
 
 // What somebody else wrote may still be in memory only.
 Result<void> make_displaced_durable(const Store& store, const Journal& journal) {
-  const LiveTrees trees(store.project_fd(), store.project_fd(), journal.extra_roots);
+  const LiveTrees trees(store.project_fd(), store.fd(), journal.extra_roots);
   Durability durability;
-  std::set<std::string> roots;
-  for (const Op& op : journal.ops) roots.insert(op.root);
-  for (const std::string& root : roots) {
+  for (const std::string& root : roots_of(journal.ops)) {
     auto live = trees.of(root);
     if (!live) return propagate(live);
     auto synced = sync_displaced(*live, root, journal.ops, 0, durability);
@@ -528,7 +479,7 @@ Result<void> undo(const Store& store, const std::vector<Target>& targets,
   journal.kind = RunKind::kRollback;
   journal.area = targets.front().journal.area;
   for (const Target& target : targets) journal.undoes.push_back(target.id);
-  journal.touch_time = time_for_sources(targets.front());
+  journal.touch_time = mix_layout::time_after(targets.front().journal.settled);
   if (auto prepared = dependencies.prepare(*run, journal.ops); !prepared) return prepared;
   if (auto written = write_intent(*run, journal); !written) return written;
   return carry_out(*run, journal, false, options.on_step);
@@ -592,8 +543,7 @@ void report_ops(const std::vector<Op>& ops, RollbackReport& report) {
       report.skipped.push_back(full_path(op));
     }
   }
-  std::sort(report.undone.changes.begin(), report.undone.changes.end(),
-            [](const Change& a, const Change& b) { return tree::path_less(a.path, b.path); });
+  report.undone.sort();
   std::sort(report.skipped.begin(), report.skipped.end(), tree::path_less);
 }
 
@@ -624,8 +574,8 @@ Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
   auto checked = check_plan(what, options, planner.matched(), journal, report);
   if (!checked) return propagate(checked);
   if (!options.force) {
-    if (auto free = refuse_while_git_works(store.project_fd(), journal.ops); !free)
-      return propagate(free);
+    const LiveTrees trees(store.project_fd(), store.fd(), journal.extra_roots);
+    if (auto free = refuse_while_git_works(trees, journal.ops); !free) return propagate(free);
   }
   if (!options.dry_run && !journal.ops.empty()) {
     const bool whole = report.left_alone.empty();

@@ -77,6 +77,21 @@ bool LiveTrees::has(const ExtraRoot& root) const {
   return tree != trees_.end() && tree->second.fd && tree->second.root.is_same_directory(root);
 }
 
+Result<tree::Parents*> LiveParents::in(const std::string& root) {
+  const auto known = parents_.find(root);
+  if (known != parents_.end()) return &known->second;
+  auto fd = trees_.of(root);
+  if (!fd) return propagate(fd);
+  return &parents_.emplace(root, tree::Parents(*fd)).first->second;
+}
+
+Result<std::optional<tree::Node>> LiveParents::look(const std::string& root,
+                                                    const std::string& path) {
+  auto parents = in(root);
+  if (!parents) return propagate(parents);
+  return (*parents)->look(path);
+}
+
 std::vector<ExtraRoot> LiveTrees::usable() const {
   std::vector<ExtraRoot> roots;
   for (const auto& [path, tree] : trees_) {

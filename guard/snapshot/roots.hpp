@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "guard/snapshot/tree.hpp"
 #include "policy/result.hpp"
 #include "sandbox/sys/unique_fd.hpp"
 
@@ -65,6 +67,21 @@ class LiveTrees {
   int project_;
   int store_dir_;
   std::map<std::string, Tree> trees_;
+};
+
+// The same, with the directories opened last kept open. `trees` has to outlive this object.
+class LiveParents {
+ public:
+  explicit LiveParents(const LiveTrees& trees) : trees_(trees) {}
+
+  // Of one root. Belongs to this object and is valid until that goes. Fails as LiveTrees::of().
+  Result<tree::Parents*> in(const std::string& root);
+  // What lies at the path in the root.
+  Result<std::optional<tree::Node>> look(const std::string& root, const std::string& path);
+
+ private:
+  const LiveTrees& trees_;
+  std::map<std::string, tree::Parents> parents_;
 };
 
 }  // namespace mixguard::guard

@@ -66,6 +66,14 @@ Result<void> write_outcomes(const Run& run, const Journal& journal) {
   return {};
 }
 
+// The kernel makes the insides of an overlay's work directory without any permission, and a child
+// that was ended just then had no time to change that: whoever deletes the project must be able to.
+void open_work(int home) {
+  for (const char* closed : {"work/work", "work/work/incompat", "work/work/incompat/volatile"}) {
+    if (!tree::set_mode(home, closed, 0700)) return;
+  }
+}
+
 // Drops what nothing needs of the area where the other sides of a root's operations are, and of the
 // overlay's work directory beside it.
 Result<void> tidy_area(const Run& run, const std::string& area, const std::string& root,
@@ -73,10 +81,13 @@ Result<void> tidy_area(const Run& run, const std::string& area, const std::strin
   // A rollback's area belongs to the run that it undoes.
   if (!area.starts_with(run.id + "/")) return {};
   auto dir = tree::open_dir(run.store.get(), "runs/" + area);
+  // One in which nothing was done may never have been made.
+  if (!dir && dir.error().code == ENOENT) return {};
   if (!dir) return propagate(dir);
   if (auto pruned = prune(dir->get(), root, ops, trash); !pruned) return pruned;
   auto home = tree::open_dir(run.store.get(), "runs/" + tree::split(area).parent);
   if (!home) return propagate(home);
+  open_work(home->get());
   return tree::move_to_trash(home->get(), "work", trash);
 }
 
@@ -136,6 +147,13 @@ Result<void> discard_run(Run& run) {
   if (!runs) return propagate(runs);
   auto bin = store_dir(run, "trash");
   if (!bin) return propagate(bin);
+  open_work(run.dir.get());
+  if (const auto roots = tree::open_dir(run.dir.get(), "roots")) {
+    const auto names = tree::list(roots->get(), "roots");
+    for (const std::string& name : names.value_or(std::vector<std::string>{})) {
+      if (const auto home = tree::open_dir(roots->get(), name)) open_work(home->get());
+    }
+  }
   if (auto moved = tree::move_to_trash(runs->get(), run.id, bin->get()); !moved) return moved;
   return mark_ended(run.store.get(), run.id);
 }
@@ -159,7 +177,8 @@ Result<void> record(Run& run, const Journal& journal) {
 }
 
 Result<void> write_intent(Run& run, Journal& journal) {
-  auto closed = closed_parents(run.project.get(), journal.ops);
+  const LiveTrees live(run.project.get(), run.dir.get(), journal.extra_roots);
+  auto closed = closed_parents(live, journal.ops);
   if (!closed) return propagate(closed);
   journal.closed = std::move(*closed);
   auto now = tree::moment(run.dir.get());

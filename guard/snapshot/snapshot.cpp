@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "guard/snapshot/json_bytes.hpp"
@@ -134,11 +133,11 @@ Result<Snapshot> look_at_all(const Store& store, Objects& objects,
 Result<Snapshot> create_snapshot(const Store& store, Objects& objects, const std::string& label,
                                  const std::vector<std::string>& outside) {
   const std::string id = new_run_id();
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::int64_t time = microseconds_now();
   auto snapshot = look_at_all(store, objects, outside);
   if (!snapshot) return snapshot;
   snapshot->id = id;
-  snapshot->time = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  snapshot->time = time;
   snapshot->label = label;
   if (auto saved = save(store, *snapshot); !saved) return propagate(saved);
   return snapshot;

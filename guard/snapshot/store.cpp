@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <ctime>
 #include <optional>
 #include <string_view>
 
@@ -210,11 +209,13 @@ std::function<bool()> within(std::chrono::milliseconds time) {
   return [end] { return std::chrono::steady_clock::now() >= end; };
 }
 
+std::int64_t microseconds_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
 std::string new_run_id() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  std::string id = id_of_time(static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
-                              static_cast<std::uint64_t>(now.tv_nsec) / 1'000);
+  std::string id = id_of_time(static_cast<std::uint64_t>(microseconds_now()));
   std::array<unsigned char, 13> chance{};
   // Never short and never failing for this few bytes (getrandom(2)).
   [[maybe_unused]] const ssize_t count = ::getrandom(chance.data(), chance.size(), 0);

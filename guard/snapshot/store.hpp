@@ -82,6 +82,7 @@ inline constexpr std::chrono::milliseconds kTrashTime{30};
 
 // A new run id: sortable by creation within a machine, unique across, `[0-9a-z]`, 26 characters.
 [[nodiscard]] std::string new_run_id();
+[[nodiscard]] std::int64_t microseconds_now();  // since 1970
 // What every id that was made at that time (microseconds since 1970) or later is not below.
 [[nodiscard]] std::string first_run_id_at(std::int64_t microseconds);
 // When it was made, in the same unit.

@@ -113,6 +113,7 @@ Result<void> Transaction::prepare(const Store& store, const std::vector<OutsideR
     trees_.back().patterns = root.patterns;
     trees_.back().hidden = root.hidden;
     trees_.back().checkouts = root.checkouts;
+    trees_.back().linkable = root.linkable;
   }
   for (const Tree& tree : trees_) {
     if (auto seeded = seed(tree); !seeded) return seeded;
@@ -182,14 +183,10 @@ Transaction::Spot Transaction::spot_of(const std::string& full) const {
 Result<ChangeSet> Transaction::changes_in(const Tree& tree, const WritePolicy& policy) const {
   auto live = live_.of(tree.name);
   if (!live) return propagate(live);
-  OverlayView view{tree.upper.get(), *live, tree.overlay.root, journal_.since, tree.hidden, {}};
-  for (const Tree& other : trees_) {
-    if (other.name != tree.name) view.linkable.push_back(other.overlay.root);
-  }
-  view.linkable.insert(view.linkable.end(), policy.linkable.begin(), policy.linkable.end());
+  const OverlayView view{tree.upper.get(), *live, tree.overlay.root, journal_.since, tree.hidden};
   auto set = classify(view, tree.name.empty() ? policy
                                               : WritePolicy{policy.task, tree.patterns,
-                                                            policy.linkable, tree.checkouts});
+                                                            tree.linkable, tree.checkouts});
   if (!set) return set;
   for (Change& change : set->changes) change.path = full_path(tree.name, change.path);
   return set;
@@ -276,23 +273,21 @@ Result<void> Transaction::plan_change(const Change& change, const Spot& spot, Si
 }
 
 Result<void> Transaction::set_rest_aside(const ChangeSet& set) {
-  std::vector<Change> held;
+  ChangeSet held;
   const auto add = [&](const Change& change) {
     if (change.disposition != Disposition::kCommit && change.kind != ChangeKind::kMode)
-      held.push_back(change);
+      held.changes.push_back(change);
   };
   std::for_each(set.changes.begin(), set.changes.end(), add);
   std::for_each(late_conflicts_.begin(), late_conflicts_.end(), add);
-  std::sort(held.begin(), held.end(), [](const Change& left, const Change& right) {
-    return tree::path_less(left.path, right.path);
-  });
+  held.sort();
   // What lies below one of them has moved along and is not found any more.
-  for (const Change& change : held) {
+  for (const Change& change : held.changes) {
     const auto [tree, path] = spot_of(change.path);
     auto aside = set_aside(tree->upper.get(), run_.dir.get(), tree->name, path);
     if (!aside) return aside;
   }
-  remember_reasons(std::move(held));
+  remember_reasons(std::move(held.changes));
   return {};
 }
 
@@ -347,11 +342,10 @@ Result<void> Transaction::clean(const Tree& tree, Durability& durability) {
 // Everything that the renames will move, to either side, and what is kept aside.
 Result<void> Transaction::make_durable(const ChangeSet& set) {
   Durability durability;
-  const LiveTrees live(run_.project.get(), run_.dir.get(), journal_.extra_roots);
   const std::int64_t since = journal_.since - kWrittenBackAfter;
   for (const Tree& tree : trees_) {
     if (auto cleaned = clean(tree, durability); !cleaned) return cleaned;
-    const auto root = live.of(tree.name);
+    const auto root = live_.of(tree.name);
     // One that nothing is to be done in may be gone.
     if (!root) continue;
     auto displaced = sync_displaced(*root, tree.name, journal_.ops, since, durability);

@@ -25,7 +25,8 @@ struct OutsideRoot {
   std::string path;                   // absolute real path
   std::vector<std::string> patterns;  // what may be committed; these and `hidden` relative to it
   std::vector<std::string> hidden;
-  std::string checkouts = {};  // WritePolicy::checkouts
+  std::string checkouts = {};              // WritePolicy::checkouts
+  std::vector<std::string> linkable = {};  // WritePolicy::linkable
 };
 
 class Transaction {
@@ -86,6 +87,7 @@ class Transaction {
     std::vector<std::string> patterns;
     std::vector<std::string> hidden;
     std::string checkouts;
+    std::vector<std::string> linkable;
     sandbox::UniqueFd upper;
   };
   // A path of a ChangeSet, taken apart.

@@ -152,6 +152,18 @@ std::string join(const std::string& parent, const std::string& name) {
   return parent.empty() ? name : parent + "/" + name;
 }
 
+std::optional<std::string> as_written(std::string_view text) {
+  std::string path;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find('/'));
+    text.remove_prefix(std::min(part.size() + 1, text.size()));
+    if (part == "..") return std::nullopt;
+    if (!part.empty() && part != ".") path = join(path, std::string(part));
+  }
+  if (path.empty()) return std::nullopt;
+  return path;
+}
+
 bool is_at_or_below(std::string_view path, std::string_view top) {
   if (top.empty()) return true;
   return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
@@ -163,6 +175,15 @@ bool path_less(std::string_view left, std::string_view right) {
   };
   return std::lexicographical_compare(left.begin(), left.end(), right.begin(), right.end(),
                                       [&](char a, char b) { return rank(a) < rank(b); });
+}
+
+std::vector<std::string> topmost(std::vector<std::string> paths) {
+  std::sort(paths.begin(), paths.end(), PathOrder());
+  const auto covered = [](const std::string& above, const std::string& path) {
+    return is_at_or_below(path, above);
+  };
+  paths.erase(std::unique(paths.begin(), paths.end(), covered), paths.end());
+  return paths;
 }
 
 Result<std::optional<Node>> look(int dir, const std::string& name) {

@@ -53,6 +53,9 @@ struct SplitPath {
 };
 [[nodiscard]] SplitPath split(const std::string& path);
 [[nodiscard]] std::string join(const std::string& parent, const std::string& name);
+// A relative path as a person writes it, "junk/" or "./junk"; nothing when it is the directory
+// itself or leads out of it.
+[[nodiscard]] std::optional<std::string> as_written(std::string_view text);
 // True when `path` is `top` or lies below it; everything lies below "".
 [[nodiscard]] bool is_at_or_below(std::string_view path, std::string_view top);
 // Orders paths so that what lies below a directory follows it directly.
@@ -62,6 +65,9 @@ struct PathOrder {
     return path_less(left, right);
   }
 };
+
+// In path order, without what is below another of them.
+[[nodiscard]] std::vector<std::string> topmost(std::vector<std::string> paths);
 
 // The node at `name` in the directory, not followed; nothing when it does not exist.
 Result<std::optional<Node>> look(int dir, const std::string& name);

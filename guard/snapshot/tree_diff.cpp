@@ -38,6 +38,21 @@ Result<void> add_children(const Objects& objects, const Difference& parent, Pend
 
 }  // namespace
 
+Change change_of(const Difference& difference) {
+  const auto& [path, before, after] = difference;
+  Change change;
+  change.path = path;
+  change.directory = (after ? after : before)->is_dir();
+  if (difference.attributes_only()) {
+    change.kind = ChangeKind::kMode;
+  } else if (!before) {
+    change.kind = ChangeKind::kCreated;
+  } else if (!after) {
+    change.kind = ChangeKind::kDeleted;
+  }
+  return change;
+}
+
 Result<void> compare(const Objects& objects, const std::string& path,
                      const std::optional<Entry>& before, const std::optional<Entry>& after,
                      const std::function<Result<void>(const Difference&)>& visit) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "guard/snapshot/change.hpp"
 #include "guard/snapshot/entry.hpp"
 #include "guard/snapshot/objects.hpp"
 #include "policy/result.hpp"
@@ -23,7 +24,10 @@ struct Difference {
   [[nodiscard]] bool attributes_only() const {
     return before && after && before->is_dir() && after->is_dir();
   }
+  // A directory's time moves with every file that comes and goes in it; that alone is no change.
+  [[nodiscard]] bool is_change() const { return !attributes_only() || before->mode != after->mode; }
 };
+[[nodiscard]] Change change_of(const Difference& difference);
 
 // Calls `visit` for each difference, a directory before what is in it, in the order of paths.
 // `path` is where the two entries lie.

@@ -55,7 +55,8 @@ std::string attributes_of(const std::string& path) {
     if (!name.starts_with("user.") && !name.starts_with("system.posix_acl")) continue;
     std::array<char, 4096> value{};
     const ssize_t length = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
-    text += " " + name + "=" + std::string(value.data(), length > 0 ? length : 0);
+    text += " " + name + "=" +
+            std::string(value.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
   }
   return text;
 }
