@@ -18,6 +18,7 @@
 #include "guard/children.hpp"
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
+#include "guard/housekeeping.hpp"
 #include "guard/output/console.hpp"
 #include "guard/output/run_json.hpp"
 #include "guard/recovery.hpp"
@@ -238,7 +239,9 @@ class Session {
   }
 
   Trouble remember_state() {
-    run_id_ = new_run_id();
+    auto id = store_.next_id();
+    if (!id) return internal(id.error());
+    run_id_ = std::move(*id);
     auto workspace =
         make_workspace(judgement_.toolchain, judgement_.decision.confinement,
                        environment_variable("HOME").value_or(""), judgement_.project.root);
@@ -384,7 +387,19 @@ class Session {
       console_.error(appended.error().message);
       if (code == kExitOk) code = kExitInternal;
     }
+    if (lock_) keep_house();
     return code;
+  }
+
+  // Trouble here is none of the command's.
+  void keep_house() {
+    const auto pruned = guard::keep_house(store_, *judgement_.rules);
+    if (!pruned) return console_.warn(pruned.error().message);
+    if (pruned->removed.empty()) return;
+    const Json body = {{"removed", pruned->removed}, {"freed", pruned->freed}};
+    if (auto written = log_->append("pruned", body); !written)
+      console_.warn(written.error().message);
+    console_.note("forgot " + counted(pruned->removed.size(), "item") + " ([retention])");
   }
 
   // A command that was ended may have been in the middle of writing.

@@ -11,6 +11,7 @@
 #include "guard/files.hpp"
 #include "guard/helper_process.hpp"
 #include "guard/output/console.hpp"
+#include "guard/probe.hpp"
 #include "guard/snapshot/json_bytes.hpp"
 #include "guard/snapshot/mix_lock.hpp"
 #include "guard/snapshot/restored.hpp"
@@ -25,6 +26,7 @@ using Words = std::vector<std::string>;
 
 constexpr const char* kBaseline = "verify.json";
 constexpr std::size_t kLines = 20;  // of a long list
+constexpr std::chrono::seconds kAnswerTime{5};
 
 VerifyStep skipped(const char* name, std::string why) {
   return {name, Outcome::kSkipped, std::move(why), {}, {}};
@@ -95,8 +97,8 @@ class Verifier {
     if (!known)
       return ok("compile", counted(warnings_->size(), "warning") + ", to compare with later");
     Words added;
-    std::set_difference(warnings_->begin(), warnings_->end(), known->begin(), known->end(),
-                        std::back_inserter(added));
+    std::set_difference(warnings_->begin(), warnings_->end(), known->warnings.begin(),
+                        known->warnings.end(), std::back_inserter(added));
     if (added.empty()) return ok("compile", "no new warnings");
     const std::string count = counted(added.size(), "new warning");
     return failed("compile", count, shortened(std::move(added)));
@@ -122,14 +124,36 @@ class Verifier {
     return step;
   }
 
-  static VerifyStep endpoints() {
-    return skipped("endpoints", "a policy cannot name endpoints yet");
+  VerifyStep endpoints() {
+    if (options_.endpoints.empty())
+      return skipped("endpoints", "the policy names none ([[endpoint]])");
+    const auto known = baseline();
+    Words failures;
+    Words silent;
+    for (const policy::HttpEndpoint& endpoint : options_.endpoints) {
+      const Answer answer = ask(endpoint, kAnswerTime);
+      const std::string trouble = mismatch(endpoint, answer);
+      if (trouble.empty()) {
+        answered_.insert(endpoint.url);
+        continue;
+      }
+      // Where no server runs, and none did the last time, there is nothing to find fault with.
+      const bool is_failure = answer.connected || (known && known->answered.contains(endpoint.url));
+      (is_failure ? failures : silent).push_back(endpoint.url + ": " + trouble);
+    }
+    VerifyStep step = ok("endpoints", counted(answered_.size(), "endpoint") + " as expected");
+    if (answered_.empty()) step = skipped("endpoints", "no server runs for them");
+    if (!failures.empty())
+      step = failed("endpoints", counted(failures.size(), "endpoint") + " not as expected");
+    failures.insert(failures.end(), silent.begin(), silent.end());
+    step.details = shortened(std::move(failures));
+    return step;
   }
 
-  // Where nothing failed, the warnings are those to compare with.
-  void remember_warnings() const {
+  // Where nothing failed, this is what to compare with.
+  void remember() const {
     if (!warnings_) return;
-    const nlohmann::json document{{"warnings", *warnings_}};
+    const nlohmann::json document{{"warnings", *warnings_}, {"answered", answered_}};
     // Without it the next verification has nothing to compare with, and says so.
     static_cast<void>(tree::write_file(store_.fd(), kBaseline, sealed(document), true));
   }
@@ -180,22 +204,32 @@ class Verifier {
     return missing;
   }
 
+  // Of the last verification that passed.
+  struct Baseline {
+    std::set<std::string> warnings;
+    std::set<std::string> answered;
+  };
+
   // A damaged one is none.
-  std::optional<std::set<std::string>> baseline() const {
+  std::optional<Baseline> baseline() const {
     const auto text = tree::read_file(store_.fd(), kBaseline);
     const auto document = text ? unsealed(*text) : std::nullopt;
-    if (!document || !document->contains("warnings") || !(*document)["warnings"].is_array())
-      return std::nullopt;
-    std::set<std::string> warnings;
-    for (const auto& one : (*document)["warnings"]) {
-      if (one.is_string()) warnings.insert(one.get<std::string>());
-    }
-    return warnings;
+    if (!document) return std::nullopt;
+    const auto texts = [&](const char* name) {
+      std::set<std::string> all;
+      if (!document->contains(name)) return all;
+      for (const auto& one : (*document)[name]) {
+        if (one.is_string()) all.insert(one.get<std::string>());
+      }
+      return all;
+    };
+    return Baseline{texts("warnings"), texts("answered")};
   }
 
   const Store& store_;
   const VerifyOptions& options_;
   std::optional<std::set<std::string>> warnings_;
+  std::set<std::string> answered_;
 };
 
 }  // namespace
@@ -240,8 +274,8 @@ std::vector<VerifyStep> verify(const Store& store, const VerifyOptions& options,
   add("compile", [&] { return verifier.compile(); });
   add("tests", [&] { return verifier.tests(); });
   add("migrations", [&] { return verifier.migrations(); });
-  add("endpoints", [] { return Verifier::endpoints(); });
-  if (has_passed(steps)) verifier.remember_warnings();
+  add("endpoints", [&] { return verifier.endpoints(); });
+  if (has_passed(steps)) verifier.remember();
   return steps;
 }
 

@@ -3,8 +3,9 @@
 
 // Whether the project is sound, above all after a rollback: what was put back is there, the
 // dependencies are those of mix.lock, it compiles without new warnings, its tests pass, its
-// migrations can be listed. Every step that runs Mix is a guarded command like any other, decided
-// by the policy, on an overlay of which nothing is kept: to verify changes nothing.
+// migrations can be listed, the endpoints that the policy names answer as it says. Every step that
+// runs Mix is a guarded command like any other, decided by the policy, on an overlay of which
+// nothing is kept: to verify changes nothing.
 
 #include <chrono>
 #include <functional>
@@ -14,6 +15,7 @@
 
 #include "guard/snapshot/store.hpp"
 #include "policy/result.hpp"
+#include "policy/ruleset.hpp"
 
 namespace mixguard::guard {
 
@@ -30,14 +32,16 @@ struct VerifyOptions {
   std::string policy;  // --policy, for the guarded commands
   std::string run_id;  // the rollback that was just made; empty: the last run, if it is one
   bool tests = false;
+  std::vector<policy::HttpEndpoint> endpoints;  // of the policy's layers
 };
 
 // Whether what the rollback put back is there. Cheap: a look at each path.
 [[nodiscard]] VerifyStep verify_restored(const Store& store, const std::string& run_id);
 
 // All steps, in order; `before` is called with the name of each. The store must not be locked: the
-// guarded commands lock it themselves. The warnings of a verification without a failure are what
-// the next one compares with.
+// guarded commands lock it themselves. What a verification without a failure found is what the next
+// one compares with: its warnings, and the endpoints that answered. Where nothing listens, and
+// nothing did then, no rollback is at fault.
 [[nodiscard]] std::vector<VerifyStep> verify(const Store& store, const VerifyOptions& options,
                                              const std::function<void(const char*)>& before);
 

@@ -126,6 +126,24 @@ struct Expectation {
   std::uint32_t line = 0;
 };
 
+// What a running project is asked for after a rollback: GET `target` from this machine.
+struct HttpEndpoint {
+  std::string url;   // as written
+  std::string host;  // a loopback address without brackets, or "localhost"
+  std::uint16_t port = 0;
+  std::string target;        // path and query, percent-encoded
+  std::uint16_t status = 0;  // 0: 200 to 399
+  std::string content_type;  // of the answer, without parameters; empty: any
+  std::uint32_t line = 0;
+};
+
+// How long the past is kept. Nothing set: the builtin setting (guard/retention.hpp).
+struct RetentionPlan {
+  std::optional<std::size_t> count;  // snapshots and runs
+  std::optional<std::uint64_t> age_ms;
+  std::optional<std::uint64_t> bytes;  // of the store
+};
+
 struct Ruleset {
   std::string file;  // as shown to people
   Layer layer = Layer::kProject;
@@ -147,6 +165,8 @@ struct Ruleset {
   std::vector<TaskRule> tasks;
   std::vector<ExecRule> execs;
   std::vector<Safeguard> safeguards;
+  std::vector<HttpEndpoint> endpoints;
+  RetentionPlan retention;
   std::vector<Expectation> expectations;
 };
 

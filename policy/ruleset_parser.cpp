@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "policy/http_endpoint.hpp"
 #include "policy/rule_parser.hpp"
 #include "policy/ruleset.hpp"
 #include "policy/settings_parser.hpp"
@@ -30,7 +31,7 @@ void check_keys(PolicyReader& reader, const Node& root) {
   }
   reader.only_keys(others, "the policy",
                    {"version", "name", "extends", "default", "vars", "env", "fs", "net", "limits",
-                    "task", "exec", "safeguards", "expect"});
+                    "task", "exec", "safeguards", "retention", "endpoint", "expect"});
 }
 
 void parse_version(PolicyReader& reader, const Node& root) {
@@ -131,6 +132,9 @@ void parse_settings(PolicyReader& reader, const Node& root, Ruleset& ruleset) {
   if (const Node* safeguards = root.find("safeguards")) {
     ruleset.safeguards = parse_safeguards(reader, *safeguards);
   }
+  if (const Node* retention = root.find("retention")) {
+    ruleset.retention = parse_retention(reader, *retention);
+  }
 }
 
 }  // namespace
@@ -150,6 +154,9 @@ tl::expected<Ruleset, std::vector<PolicyError>> parse_ruleset(std::string_view t
   parse_settings(reader, root, ruleset);
   parse_rules(reader, root, ruleset);
   check_ids(reader, root);
+  for (const Node& endpoint : tables_of(reader, root, "endpoint")) {
+    ruleset.endpoints.push_back(parse_http_endpoint(reader, endpoint));
+  }
   for (const Node& expect : tables_of(reader, root, "expect")) {
     ruleset.expectations.push_back(parse_expect(reader, expect));
   }

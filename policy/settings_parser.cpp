@@ -118,6 +118,12 @@ std::optional<std::uint64_t> parse_quantity(PolicyReader& reader, const Node& no
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> parse_bytes(PolicyReader& reader, const Node& node,
+                                         std::string_view key, std::string_view example) {
+  return node.kind == Node::Kind::kInteger ? parse_count(reader, node, key)
+                                           : parse_quantity(reader, node, key, parse_size, example);
+}
+
 void parse_limit(PolicyReader& reader, const Member& member, Limits& limits) {
   const Node& node = member.value;
   const std::string& key = member.key;
@@ -128,9 +134,7 @@ void parse_limit(PolicyReader& reader, const Member& member, Limits& limits) {
     const auto count = parse_count(reader, node, key);
     (key == "processes" ? limits.processes : limits.open_files) = count.value_or(0);
   } else if (key == "memory" || key == "file_size" || key == "output") {
-    const auto size = node.kind == Node::Kind::kInteger
-                          ? parse_count(reader, node, key)
-                          : parse_quantity(reader, node, key, parse_size, "4GiB");
+    const auto size = parse_bytes(reader, node, key, "4GiB");
     std::uint64_t& limit = key == "memory"      ? limits.memory
                            : key == "file_size" ? limits.file_size
                                                 : limits.output;
@@ -211,6 +215,17 @@ std::vector<Safeguard> parse_safeguards(PolicyReader& reader, const Node& node) 
     if (choice) safeguards.push_back({member.key, static_cast<Requirement>(*choice)});
   }
   return safeguards;
+}
+
+RetentionPlan parse_retention(PolicyReader& reader, const Node& node) {
+  RetentionPlan plan;
+  if (!reader.table(node, "retention")) return plan;
+  reader.only_keys(node, "[retention]", {"count", "age", "size"});
+  if (const Node* count = node.find("count")) plan.count = parse_count(reader, *count, "count");
+  if (const Node* age = node.find("age"))
+    plan.age_ms = parse_quantity(reader, *age, "age", parse_duration, "90d");
+  if (const Node* size = node.find("size")) plan.bytes = parse_bytes(reader, *size, "size", "5GiB");
+  return plan;
 }
 
 Expectation parse_expect(PolicyReader& reader, const Node& node) {

@@ -6,6 +6,7 @@
 #include "policy/engine.hpp"
 #include "policy/explain.hpp"
 #include "policy/layout.hpp"
+#include "policy/quantity.hpp"
 #include "policy/text.hpp"
 #include "policy/values.hpp"
 
@@ -37,6 +38,21 @@ std::string shown(const ArgRule& arg) {
     text += ", " + std::to_string(arg.min_count) + " to " + std::to_string(arg.max_count);
   }
   return text;
+}
+
+std::string shown(const HttpEndpoint& endpoint) {
+  std::string text = endpoint.url;
+  if (endpoint.status != 0) text += ", status " + std::to_string(endpoint.status);
+  if (!endpoint.content_type.empty()) text += ", " + endpoint.content_type;
+  return text;
+}
+
+std::vector<std::string> retention_list(const RetentionPlan& plan) {
+  std::vector<std::string> list;
+  if (plan.count) list.push_back("the newest " + std::to_string(*plan.count));
+  if (plan.age_ms) list.push_back("of the last " + duration_text(*plan.age_ms));
+  if (plan.bytes) list.push_back(size_text(*plan.bytes));
+  return list;
 }
 
 class Shower {
@@ -79,6 +95,11 @@ class Shower {
     for (const Safeguard& safeguard : layer.safeguards) {
       line("safeguard",
            safeguard.name + " " + std::string(policy::to_string(safeguard.requirement)));
+    }
+    line("retention", comma_list(retention_list(layer.retention)));
+    for (const HttpEndpoint& endpoint : layer.endpoints) {
+      line("endpoint",
+           shown(endpoint) + " " + layout_.dim("(" + place(layer.file, endpoint.line) + ")"));
     }
     for (const TaskRule& rule : layer.tasks) write_task(rule);
     for (const ExecRule& rule : layer.execs) write_exec(rule);

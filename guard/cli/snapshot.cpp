@@ -17,6 +17,7 @@
 #include "guard/files.hpp"
 #include "guard/output/console.hpp"
 #include "guard/output/run_json.hpp"
+#include "guard/output/progress.hpp"
 #include "guard/output/text_diff.hpp"
 #include "guard/outside.hpp"
 #include "guard/snapshot/check.hpp"
@@ -104,24 +105,28 @@ std::vector<std::string> beside(const Store& store, const Console& console) {
 // --- create ---
 
 int create(const Invocation& invocation, const std::string& label, Console& console) {
-  return with_objects(invocation, console,
-                      [&](const Store& store, Objects& objects) -> Result<int> {
-                        const Result<Snapshot> snapshot =
-                            create_snapshot(store, objects, label, beside(store, console));
-                        if (!snapshot) return propagate(snapshot);
-                        const Json body = snapshot_json(*snapshot);
-                        Json record = body;
-                        record.erase("time");  // the record has its own
-                        if (auto written = write_down(store, "snapshot", record); !written)
-                          return propagate(written);
-                        if (console.json()) {
-                          console.document(dump_pretty(body));
-                          return kExitOk;
-                        }
-                        console.document("snapshot " + snapshot->id + ": " + facts(*snapshot));
-                        say_uncovered(*snapshot, console);
-                        return kExitOk;
-                      });
+  return with_objects(
+      invocation, console, [&](const Store& store, Objects& objects) -> Result<int> {
+        const auto outside = beside(store, console);
+        Progress progress(console, "captured", 0);
+        const Result<Snapshot> snapshot =
+            create_snapshot(store, objects, label, outside,
+                            [&](std::size_t files, std::size_t) { progress.at(files); });
+        progress.end();
+        if (!snapshot) return propagate(snapshot);
+        const Json body = snapshot_json(*snapshot);
+        Json record = body;
+        record.erase("time");  // the record has its own
+        if (auto written = write_down(store, "snapshot", record); !written)
+          return propagate(written);
+        if (console.json()) {
+          console.document(dump_pretty(body));
+          return kExitOk;
+        }
+        console.document("snapshot " + snapshot->id + ": " + facts(*snapshot));
+        say_uncovered(*snapshot, console);
+        return kExitOk;
+      });
 }
 
 // --- list ---

@@ -6,13 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "guard/snapshot/durability.hpp"
 #include "guard/snapshot/journal.hpp"
+#include "guard/snapshot/step.hpp"
 #include "policy/result.hpp"
 
 namespace mixguard::guard {
@@ -25,9 +25,6 @@ struct Field {
   int runs = -1;
   int run = -1;
 };
-
-// Told after each operation: how many are over, and of how many.
-using OnStep = std::function<void(std::size_t done, std::size_t total)>;
 
 // The roots that the operations are in (Op::root).
 [[nodiscard]] std::set<std::string> roots_of(const std::vector<Op>& ops);

@@ -183,9 +183,10 @@ class Reader {
 class Capture {
  public:
   Capture(Objects& objects, const CaptureRoot& root, StatCache cache, std::string top,
-          std::int64_t moment)
+          std::int64_t moment, const OnStep& on_step)
       : objects_(objects),
         root_(root),
+        on_step_(on_step),
         cache_(cache),
         top_(std::move(top)),
         reader_(objects, moment) {}
@@ -342,6 +343,7 @@ class Capture {
     {
       const std::scoped_lock lock(mutex_);
       merge(counted, captured_);
+      if (on_step_) on_step_(captured_.files, 0);
       fresh_.emplace(path, std::move(row));
       uncommitted_ += read;
       many = uncommitted_ >= kMostUncommitted;
@@ -572,6 +574,7 @@ class Capture {
 
   Objects& objects_;
   const CaptureRoot& root_;
+  const OnStep& on_step_;
   StatCache cache_;
   const std::string top_;
   Reader reader_;
@@ -593,14 +596,14 @@ class Capture {
 }  // namespace
 
 Result<Captured> capture(const Store& store, Objects& objects, const CaptureRoot& root,
-                         const std::string& path) {
+                         const std::string& path, const OnStep& on_step) {
   auto cache = StatCache::open(objects, root.name);
   if (!cache) return propagate(cache);
   auto runs = tree::open_dir(store.fd(), "runs");
   if (!runs) return propagate(runs);
   auto moment = tree::moment(runs->get());
   if (!moment) return propagate(moment);
-  auto captured = Capture(objects, root, *cache, path, *moment).run();
+  auto captured = Capture(objects, root, *cache, path, *moment, on_step).run();
   if (!captured) return captured;
   // What a single file needed.
   if (auto committed = objects.commit(); !committed) return propagate(committed);

@@ -19,6 +19,7 @@
 
 #include "guard/snapshot/entry.hpp"
 #include "guard/snapshot/objects.hpp"
+#include "guard/snapshot/step.hpp"
 #include "policy/result.hpp"
 
 namespace mixguard::guard {
@@ -42,8 +43,10 @@ struct Captured {
 };
 
 // What lies at `path` ("" for all of the root). All of it is on disk when this returns. The store
-// must be locked. A file that changes meanwhile is read again up to three times.
+// must be locked. A file that changes meanwhile is read again up to three times. `on_step` is told
+// how many files have been looked at, of 0: nobody knows how many there are; by one thread at a
+// time.
 Result<Captured> capture(const Store& store, Objects& objects, const CaptureRoot& root,
-                         const std::string& path);
+                         const std::string& path, const OnStep& on_step = {});
 
 }  // namespace mixguard::guard

@@ -91,7 +91,44 @@ Result<std::multimap<std::string, Built>> built_dependencies(int project) {
   return all;
 }
 
+// The newest manifest among the applications of a `lib`.
+Result<std::int64_t> newest_manifest(int root, const std::string& library) {
+  std::int64_t newest = 0;
+  auto names = names_in(root, library);
+  if (!names) return propagate(names);
+  tree::Parents parents(root);
+  for (const std::string& name : *names) {
+    const std::string folder = tree::join(tree::join(library, name), ".mix");
+    auto manifests = names_in(root, folder);
+    if (!manifests) return propagate(manifests);
+    for (const std::string& manifest : *manifests) {
+      if (!manifest.starts_with("compile.")) continue;
+      auto node = parents.look(tree::join(folder, manifest));
+      if (!node) return propagate(node);
+      if (*node) newest = std::max(newest, (*node)->mtime);
+    }
+  }
+  return newest;
+}
+
 }  // namespace
+
+Result<std::int64_t> built_at(int root) {
+  auto all = libraries(root);
+  if (!all) return propagate(all);
+  // Of a MIX_BUILD_PATH and of a MIX_BUILD_ROOT.
+  auto environments = names_in(root, "");
+  if (!environments) return propagate(environments);
+  all->emplace_back("lib");
+  for (const std::string& name : *environments) all->push_back(tree::join(name, "lib"));
+  std::int64_t newest = 0;
+  for (const std::string& library : *all) {
+    auto at = newest_manifest(root, library);
+    if (!at) return at;
+    newest = std::max(newest, *at);
+  }
+  return newest;
+}
 
 bool is_lock(std::string_view path) { return in_home(path) == "mix.lock"; }
 

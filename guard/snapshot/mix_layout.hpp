@@ -27,6 +27,9 @@ inline constexpr std::array<std::string_view, 3> kConfiguration = {"mix.exs", "c
 // Elixir recompiles a source only when it is newer, by whole seconds, than what was built from it:
 // a time for sources that is later than `built`, now or the next second. Nanoseconds since 1970.
 [[nodiscard]] std::int64_t time_after(std::int64_t built);
+// The time of the newest of the compilers' manifests (lib/APP/.mix/compile.*) of a project's
+// builds, or of a build that `root` is; 0 where there is none. Nanoseconds since 1970.
+Result<std::int64_t> built_at(int root);
 // NAME of deps/NAME and of what is below it; else empty.
 [[nodiscard]] std::string_view fetched_name(std::string_view path);
 // NAME of _build/ENV/lib/NAME and of what is below it; else empty.

@@ -186,7 +186,9 @@ class Acceptance {
     report.left = std::move(left_);
     if (ops_.empty()) return report;
     if (auto ready = make_durable(); !ready) return propagate(ready);
-    report.run_id = new_run_id();
+    auto id = store_.next_id();
+    if (!id) return propagate(id);
+    report.run_id = std::move(*id);
     auto run = make_run(store_, report.run_id);
     if (!run) return propagate(run);
     Journal journal;

@@ -131,16 +131,16 @@ class Choice {
   const Entry& present_;
 };
 
-// The time of the newest of the compilers' manifests in a build; 0 where there is none.
-Result<std::int64_t> built_at(const Objects& objects, const std::optional<Entry>& build) {
-  std::int64_t time = 0;
-  const auto visit = [&](const std::string&, const Entry& entry) -> Result<void> {
-    if (entry.name.starts_with("compile.")) time = std::max(time, entry.mtime);
+// Whether a compiler's manifest is in it.
+Result<bool> is_build(const Objects& objects, const Entry& tree) {
+  bool found = false;
+  const auto visit = [&](const std::string& path, const Entry& entry) -> Result<void> {
+    found = found || (entry.name.starts_with("compile.") &&
+                      tree::split(tree::split(path).parent).name == ".mix");
     return {};
   };
-  auto visited = build ? each_entry(objects, "", *build, visit) : Result<void>();
-  if (!visited) return propagate(visited);
-  return time;
+  if (auto visited = each_entry(objects, "", tree, visit); !visited) return propagate(visited);
+  return found;
 }
 
 // A tree with what is chosen of it.
@@ -278,16 +278,14 @@ class Restoration {
     auto captured = capture(store_, objects_, {store_.project_fd(), ""}, "");
     if (!captured) return propagate(captured);
     if (!captured->top) return fail("put back the project: it is gone", ENOENT);
-    auto build = find_entry(objects_, *captured->top, "_build");
-    if (!build) return propagate(build);
-    if (auto looked = look_at_build(*build); !looked) return looked;
+    if (auto looked = look_at_build(store_.project_fd()); !looked) return looked;
     return choose("", snapshot_.top, *captured->top);
   }
 
   // Sources that come back without what was built from them have to be newer than that.
-  Result<void> look_at_build(const std::optional<Entry>& build) {
+  Result<void> look_at_build(int live) {
     if (!options_.selective()) return {};
-    auto time = built_at(objects_, build);
+    auto time = mix_layout::built_at(live);
     if (!time) return propagate(time);
     built_at_ = std::max(built_at_, *time);
     return {};
@@ -305,8 +303,8 @@ class Restoration {
     auto captured = capture(store_, objects_, {live.get(), path}, "");
     if (!captured) return propagate(captured);
     if (!captured->top) return fail("put back " + path + ": it is gone", ENOENT);
+    if (auto looked = look_at_build(live.get()); !looked) return looked;
     outside_.emplace(path, std::pair(std::move(*root), std::move(live)));
-    if (auto looked = look_at_build(captured->top); !looked) return looked;
     return choose(path, top, *captured->top);
   }
 
@@ -322,9 +320,9 @@ class Restoration {
     if (!project) return propagate(project);
     const bool sources = root.empty() || *project;
     if (options_.build && !sources) {
-      auto built = built_at(objects_, wanted);
+      auto built = is_build(objects_, wanted);
       if (!built) return propagate(built);
-      if (*built > 0) inside.paths = {""};
+      if (*built) inside.paths = {""};
     }
     if (options_.selective() && !inside.selective()) return {};
     auto pairs = Choice(objects_, wanted, present).of(inside);
@@ -334,7 +332,9 @@ class Restoration {
   }
 
   Result<RollbackReport> carry_it_out() {
-    auto run = make_run(store_, new_run_id());
+    auto id = store_.next_id();
+    if (!id) return propagate(id);
+    auto run = make_run(store_, *id);
     if (!run) return propagate(run);
     auto journal = plan(*run);
     if (journal && journal->ops.empty()) {

@@ -96,8 +96,8 @@ class Pruner {
     const std::size_t total = kept_.size();
     for (std::size_t i = 0; i < total; ++i) {
       const bool beyond = retention_.count && total - i > *retention_.count;
-      const bool old =
-          retention_.not_before && time_of_run_id(kept_[i].id) < *retention_.not_before;
+      const bool old = retention_.not_before && total - i > retention_.at_least &&
+                       time_of_run_id(kept_[i].id) < *retention_.not_before;
       if (beyond || old) chosen_.insert(kept_[i].id);
     }
   }

@@ -19,6 +19,7 @@ struct Retention {
   std::vector<std::string> ids;            // these
   std::optional<std::size_t> count;        // all but the newest so many
   std::optional<std::int64_t> not_before;  // what is older; microseconds since 1970
+  std::size_t at_least = 0;                // the newest so many are never too old
   std::optional<std::uint64_t> bytes;  // the oldest, until the store has no more than that on disk
   bool dry_run = false;                // only say what would be forgotten
 };

@@ -121,13 +121,24 @@ class History {
     return false;
   }
 
+  // Whether all that happened to this file of the operation is that a rollback made it new for Mix.
+  Result<bool> only_touched(const Op& op, const tree::Node& node) {
+    if (node.size != op.before->size) return false;
+    if (auto loaded = load(); !loaded) return propagate(loaded);
+    const auto [first, last] = steps_.equal_range(full_path(op));
+    return std::any_of(first, last, [&](const auto& entry) {
+      return same_object(entry.second.after, node) && entry.second.touched == node.mtime;
+    });
+  }
+
  private:
   struct Step {
     std::size_t run = 0;  // of `ids_`
     std::optional<Identity> before;
     std::optional<Identity> after;
     std::int64_t settled = 0;
-    std::string undoes;  // of a rollback of one run: that run
+    std::string undoes;        // of a rollback of one run: that run
+    std::int64_t touched = 0;  // the time that `after` was given for Mix
   };
   using Steps = std::multimap<std::string, Step>;
 
@@ -169,11 +180,12 @@ class History {
       if (!op.withheld.empty() || op.attributes) continue;
       const bool of_one = journal.kind == RunKind::kRollback && journal.undoes.size() == 1;
       steps_.emplace(full_path(op), Step{run, op.before, op.after, journal.settled,
-                                         of_one ? journal.undoes.front() : std::string()});
+                                         of_one ? journal.undoes.front() : std::string(),
+                                         op.touch ? journal.touch_time : 0});
       homes.insert(full_path(op.root, tree::split(op.path).parent));
     }
     for (const std::string& home : homes)
-      homes_.emplace(home, Step{run, {}, {}, journal.settled, {}});
+      homes_.emplace(home, Step{run, {}, {}, journal.settled, {}, 0});
   }
 
   const Store& store_;
@@ -368,7 +380,11 @@ class Planner {
           "roll back " + full_path(step.op) + ": the store does not hold its version from before",
           EBADMSG);
     }
-    if (!options_.force && step.op.before->was_written(**stored)) {
+    if (options_.force || !step.op.before->was_written(**stored))
+      return std::optional<Identity>(**stored);
+    auto touched = history_.only_touched(step.op, **stored);
+    if (!touched) return propagate(touched);
+    if (!*touched) {
       return fail("roll back " + full_path(step.op) +
                       ": its version from before was written in the store since (--force takes it "
                       "as it is)",
@@ -468,6 +484,21 @@ Result<void> make_displaced_durable(const Store& store, const Journal& journal) 
   return {};
 }
 
+// What is built may be newer than the run that is undone, and sources have to be newer than that.
+Result<std::int64_t> time_for_sources(const Store& store, const Journal& journal) {
+  const LiveTrees trees(store.project_fd(), store.fd(), journal.extra_roots);
+  auto built = mix_layout::built_at(store.project_fd());
+  for (const ExtraRoot& root : journal.extra_roots) {
+    if (!built) return built;
+    const auto live = trees.of(root.path);
+    auto outside = live ? mix_layout::built_at(*live) : propagate(live);
+    if (!outside) return outside;
+    built = std::max(*built, *outside);
+  }
+  if (!built) return built;
+  return mix_layout::time_after(*built);
+}
+
 Result<void> undo(const Store& store, const std::vector<Target>& targets,
                   const DependencyUndo& dependencies, const std::string& undo_id, Journal& journal,
                   const RollbackOptions& options) {
@@ -479,7 +510,11 @@ Result<void> undo(const Store& store, const std::vector<Target>& targets,
   journal.kind = RunKind::kRollback;
   journal.area = targets.front().journal.area;
   for (const Target& target : targets) journal.undoes.push_back(target.id);
-  journal.touch_time = mix_layout::time_after(targets.front().journal.settled);
+  if (options.selective()) {
+    auto time = time_for_sources(store, journal);
+    if (!time) return propagate(time);
+    journal.touch_time = *time;
+  }
   if (auto prepared = dependencies.prepare(*run, journal.ops); !prepared) return prepared;
   if (auto written = write_intent(*run, journal); !written) return written;
   return carry_out(*run, journal, false, options.on_step);
@@ -583,7 +618,9 @@ Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
         outcomes_of(store, *targets, whole ? planner.complete() : std::vector<std::string>());
     if (!outcomes) return propagate(outcomes);
     journal.outcomes = std::move(*outcomes);
-    report.undo_id = new_run_id();
+    auto id = store.next_id();
+    if (!id) return propagate(id);
+    report.undo_id = std::move(*id);
     auto undone = undo(store, *targets, *dependencies, report.undo_id, journal, options);
     if (!undone) return propagate(undone);
   }

@@ -101,12 +101,6 @@ Result<UniqueFd> open_run_dir(const Store& store, const std::string& run_id) {
 
 }  // namespace
 
-bool is_run_id(const std::string& text) {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char byte) {
-    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte == '-';
-  });
-}
-
 Result<Run> make_run(const Store& store, const std::string& run_id) {
   if (!is_run_id(run_id)) return fail("make run " + run_id + ": not a run id", EINVAL);
   auto runs = tree::open_dir(store.fd(), "runs");

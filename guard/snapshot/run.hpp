@@ -23,9 +23,6 @@ struct Run {
   bool findable = false;  // after a power cut: the directories that lead to it are on disk
 };
 
-// Ids name directories of the store: digits, lower-case letters and '-', 64 at most.
-[[nodiscard]] bool is_run_id(const std::string& text);
-
 // Makes runs/ID, marks it active and holds it. The store must be locked. Fails when there is one
 // already.
 Result<Run> make_run(const Store& store, const std::string& run_id);

@@ -97,8 +97,10 @@ Result<void> save(const Store& store, const Snapshot& snapshot) {
 
 // Captures the root, and adds what it counts to the snapshot.
 Result<Entry> add_tree(const Store& store, Objects& objects, const CaptureRoot& root,
-                       Snapshot& snapshot) {
-  auto captured = capture(store, objects, root, "");
+                       Snapshot& snapshot, const OnStep& on_step) {
+  const std::size_t before = snapshot.files;
+  const auto in_tree = [&](std::size_t files, std::size_t) { on_step(before + files, 0); };
+  auto captured = capture(store, objects, root, "", on_step ? OnStep(in_tree) : OnStep());
   if (!captured) return propagate(captured);
   if (!captured->top)
     return fail("capture " + (root.name.empty() ? "the project" : root.name) + ": it is gone",
@@ -114,16 +116,16 @@ Result<Entry> add_tree(const Store& store, Objects& objects, const CaptureRoot& 
 }  // namespace
 
 Result<Snapshot> look_at_all(const Store& store, Objects& objects,
-                             const std::vector<std::string>& outside) {
+                             const std::vector<std::string>& outside, const OnStep& on_step) {
   Snapshot snapshot;
-  auto project = add_tree(store, objects, {store.project_fd(), ""}, snapshot);
+  auto project = add_tree(store, objects, {store.project_fd(), ""}, snapshot, on_step);
   if (!project) return propagate(project);
   snapshot.top = std::move(*project);
   for (const std::string& path : outside) {
     const sandbox::UniqueFd root(
         ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!root) return tree::fail_errno("open", path);
-    auto top = add_tree(store, objects, {root.get(), path}, snapshot);
+    auto top = add_tree(store, objects, {root.get(), path}, snapshot, on_step);
     if (!top) return propagate(top);
     snapshot.outside.emplace_back(path, std::move(*top));
   }
@@ -131,12 +133,13 @@ Result<Snapshot> look_at_all(const Store& store, Objects& objects,
 }
 
 Result<Snapshot> create_snapshot(const Store& store, Objects& objects, const std::string& label,
-                                 const std::vector<std::string>& outside) {
-  const std::string id = new_run_id();
+                                 const std::vector<std::string>& outside, const OnStep& on_step) {
+  auto id = store.next_id();
+  if (!id) return propagate(id);
   const std::int64_t time = microseconds_now();
-  auto snapshot = look_at_all(store, objects, outside);
+  auto snapshot = look_at_all(store, objects, outside, on_step);
   if (!snapshot) return snapshot;
-  snapshot->id = id;
+  snapshot->id = std::move(*id);
   snapshot->time = time;
   snapshot->label = label;
   if (auto saved = save(store, *snapshot); !saved) return propagate(saved);

@@ -31,12 +31,13 @@ struct Snapshot {
 };
 
 // What lies there now, without a record of it: id, time and label are empty. `outside`: absolute
-// real paths of directories. The store must be locked.
+// real paths of directories. The store must be locked. `on_step` as in capture().
 Result<Snapshot> look_at_all(const Store& store, Objects& objects,
-                             const std::vector<std::string>& outside);
+                             const std::vector<std::string>& outside, const OnStep& on_step = {});
 // The same with a record, which is durable when it returns.
 Result<Snapshot> create_snapshot(const Store& store, Objects& objects, const std::string& label,
-                                 const std::vector<std::string>& outside);
+                                 const std::vector<std::string>& outside,
+                                 const OnStep& on_step = {});
 
 // Ids, oldest first.
 Result<std::vector<std::string>> snapshot_ids(const Store& store);

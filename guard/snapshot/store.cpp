@@ -198,6 +198,21 @@ Result<std::vector<std::string>> Store::runs() const {
   return names;
 }
 
+Result<std::string> Store::next_id() const {
+  std::int64_t newest = 0;
+  for (const char* folder : {"runs", "snapshots"}) {
+    auto dir = tree::open_dir(dir_.get(), folder);
+    if (!dir && dir.error().code == ENOENT) continue;
+    if (!dir) return propagate(dir);
+    auto names = tree::list(dir->get(), path_ + "/" + folder);
+    if (!names) return propagate(names);
+    for (const std::string& name : *names) {
+      if (is_run_id(name)) newest = std::max(newest, time_of_run_id(name));
+    }
+  }
+  return new_run_id(newest + 1);
+}
+
 Result<void> Store::empty_trash(const std::function<bool()>& enough) const {
   auto trash = tree::open_dir(dir_.get(), "trash");
   if (!trash) return propagate(trash);
@@ -214,8 +229,15 @@ std::int64_t microseconds_now() {
   return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
 }
 
-std::string new_run_id() {
-  std::string id = id_of_time(static_cast<std::uint64_t>(microseconds_now()));
+bool is_run_id(const std::string& text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char byte) {
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte == '-';
+  });
+}
+
+std::string new_run_id(std::int64_t not_before) {
+  const std::int64_t time = std::max(microseconds_now(), not_before);
+  std::string id = id_of_time(static_cast<std::uint64_t>(time));
   std::array<unsigned char, 13> chance{};
   // Never short and never failing for this few bytes (getrandom(2)).
   [[maybe_unused]] const ssize_t count = ::getrandom(chance.data(), chance.size(), 0);

@@ -53,6 +53,8 @@ class Store {
 
   // Ids of all runs on disk, oldest first.
   Result<std::vector<std::string>> runs() const;
+  // A new id for a run or a snapshot, later than all there are: also when the clock was set back.
+  Result<std::string> next_id() const;
   // Removes what was deleted, until there is nothing left or `enough` says so. Deleting can take
   // longer than a run did (a file system that discards blocks at once): runs only fill the trash.
   Result<void> empty_trash(const std::function<bool()>& enough) const;
@@ -80,8 +82,11 @@ inline constexpr std::chrono::milliseconds kTrashTime{30};
 // True when `time` has passed since now.
 [[nodiscard]] std::function<bool()> within(std::chrono::milliseconds time);
 
+// Ids name directories of the store: digits, lower-case letters and '-', 64 at most.
+[[nodiscard]] bool is_run_id(const std::string& text);
 // A new run id: sortable by creation within a machine, unique across, `[0-9a-z]`, 26 characters.
-[[nodiscard]] std::string new_run_id();
+// Not of an earlier time than `not_before` (microseconds since 1970), whatever the clock says.
+[[nodiscard]] std::string new_run_id(std::int64_t not_before = 0);
 [[nodiscard]] std::int64_t microseconds_now();  // since 1970
 // What every id that was made at that time (microseconds since 1970) or later is not below.
 [[nodiscard]] std::string first_run_id_at(std::int64_t microseconds);

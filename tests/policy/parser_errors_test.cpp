@@ -203,7 +203,7 @@ TEST_CASE("every mistake is told, in the order of the file") {
   CHECK(complaints("version = 1\nbogus = 1\n[[task]]\nname = \"test\"\n[[task]]\nid = \"b\"\n") ==
         "2:1: unknown key \"bogus\" in the policy; expected one of \"version\", \"name\", "
         "\"extends\", \"default\", \"vars\", \"env\", \"fs\", \"net\", \"limits\", \"task\", "
-        "\"exec\", \"safeguards\", \"expect\"\n"
+        "\"exec\", \"safeguards\", \"retention\", \"endpoint\", \"expect\"\n"
         "3:1: [[task]] has no \"decision\", which it needs\n"
         "3:1: [[task]] has no \"id\", which it needs\n"
         "5:1: [[task]] has no \"decision\", which it needs\n"

@@ -82,8 +82,8 @@ def misspell(parent, key):
 
 
 def is_free(path):
-    """Whether the table at that place has names of its own: variables, flags, an expectation's variables."""
-    return path[:-1] in [("vars",), ("env",)] or (len(path) == 4 and path[2] in ["flags", "env"])
+    """Whether the table at that place has names of its own: variables, flags, parameters."""
+    return path[:-1] in [("vars",), ("env",)] or (len(path) == 4 and path[2] in ["flags", "env", "params", "query"])
 
 
 class Tester:

@@ -341,6 +341,31 @@ TEST_CASE("only the paths asked for are undone, and their sources are new to Mix
   }
 }
 
+TEST_CASE("a source that is put back is newer than what was compiled since, by whole seconds") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("lib/a.ex", "old");
+  project.write("apps/b/mix.exs", "");
+  const Store store = project.store();
+  const auto edited = run(store, kAll, [] { write_file("lib/a.ex", "new"); });
+  const auto soon = fs::file_time_type::clock::now() + std::chrono::seconds(7);
+  for (const char* home : {"", "apps/b/"}) {
+    const std::string manifest = std::string(home) + "_build/dev/lib/a/.mix/compile.elixir";
+    project.write(manifest, "");
+    fs::last_write_time(project.at(manifest), soon);
+    RollbackOptions options;
+    options.paths = {"lib/a.ex"};
+    const auto undone = undo(store, "last", options);
+    CHECK(project.read("lib/a.ex") == "old");
+    const auto second = [](fs::file_time_type time) {
+      return std::chrono::floor<std::chrono::seconds>(time);
+    };
+    CHECK(second(fs::last_write_time(project.at("lib/a.ex"))) > second(soon));
+    REQUIRE(rollback(store, undone.undo_id, {}));
+    fs::remove(project.at(manifest));
+  }
+}
+
 TEST_CASE("a run that does not exist, or never committed, is refused") {
   Project project;
   const Store store = project.store();
