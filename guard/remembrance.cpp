@@ -133,7 +133,8 @@ std::size_t RunResult::worth_mentioning() const {
 }
 
 Result<void> Remembrance::begin(const Store& store, const std::string& run_id,
-                                const Judgement& judgement, bool overlay,
+                                const Judgement& judgement,
+                                const std::vector<sandbox::LayerReport>& layers,
                                 sandbox::Workspace& workspace) {
   const policy::Confinement& confinement = judgement.decision.confinement;
   if (!judgement.project.found()) return {};
@@ -153,8 +154,8 @@ Result<void> Remembrance::begin(const Store& store, const std::string& run_id,
   workspace.project = judgement.project.root;
   workspace.project_fd = store.project_fd();
   live_ = confinement.mode == policy::RunMode::kLive;
-  return overlay && !live_ ? begin_overlay(store, run_id, judgement, workspace)
-                           : begin_in_place(store, run_id, judgement, overlay, workspace);
+  if (sandbox::has_overlay(layers)) return begin_overlay(store, run_id, judgement, workspace);
+  return begin_in_place(store, run_id, judgement, sandbox::has_private_view(layers), workspace);
 }
 
 Result<void> Remembrance::begin_overlay(const Store& store, const std::string& run_id,
@@ -218,7 +219,7 @@ void Remembrance::show_read_only(const OutsideDirectory& directory, sandbox::Wor
 }
 
 // A command that writes in place has its pre-images of the project alone.
-void Remembrance::show_in_place(bool overlay, sandbox::Workspace& workspace) {
+void Remembrance::show_in_place(bool view, sandbox::Workspace& workspace) {
   for (const OutsideDirectory& directory : outside_.directories) {
     if (directory.writable)
       notes_.push_back(directory.target + " is read-only in this run: it writes in place");
@@ -226,7 +227,7 @@ void Remembrance::show_in_place(bool overlay, sandbox::Workspace& workspace) {
         std::any_of(workspace.binds.begin(), workspace.binds.end(),
                     [&](const sandbox::Bind& bind) { return bind.target == directory.target; });
     if (is_bound) continue;
-    if (overlay) {
+    if (view) {
       show_read_only(directory, workspace);
       continue;
     }
@@ -237,7 +238,7 @@ void Remembrance::show_in_place(bool overlay, sandbox::Workspace& workspace) {
 }
 
 Result<void> Remembrance::begin_in_place(const Store& store, const std::string& run_id,
-                                         const Judgement& judgement, bool overlay,
+                                         const Judgement& judgement, bool view,
                                          sandbox::Workspace& workspace) {
   const policy::Confinement& confinement = judgement.decision.confinement;
   const std::string& root = judgement.project.root;
@@ -248,12 +249,12 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
   }
   const auto hidden = find_denied(root, confinement.deny);
   if (!hidden) return propagate(hidden);
-  if (!overlay && !hidden->empty()) {
+  if (!view && !hidden->empty()) {
     return fail("[fs] deny hides " + hidden->front() +
                 ", which needs user namespaces; see mixguard doctor");
   }
 
-  if (!overlay) {
+  if (!view) {
     if (auto shown = require_nothing_hidden(outside_); !shown) return shown;
   }
 
@@ -273,7 +274,7 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
       }
     }
     const std::string full = join_path(root, path);
-    if (!overlay && real_as_far_as_there(full) != full)
+    if (!view && real_as_far_as_there(full) != full)
       return fail(path +
                   " is reached through a symlink, and the command writes in place: it would "
                   "write where that leads");
@@ -296,17 +297,17 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
     if (auto made = make_directory(join_path(root, path)); !made) return made;
   }
   workspace.live_writable = absolute(root, roots);
-  if (overlay && store.inside_project()) workspace.masked_directories.push_back(store.path());
+  if (view && store.inside_project()) workspace.masked_directories.push_back(store.path());
   for (const std::string& path : *hidden) {
     const std::string full = join_path(root, path);
     (is_directory(full) ? workspace.masked_directories : workspace.masked_files).push_back(full);
   }
-  if (!overlay) {
+  if (!view) {
     workspace.readable = entries_of(root);
     workspace.scratch = store.run_path(run_id) + "/tmp";
     if (auto made = make_directory(workspace.scratch); !made) return made;
   }
-  show_in_place(overlay, workspace);
+  show_in_place(view, workspace);
   return {};
 }
 

@@ -40,10 +40,11 @@ struct RunResult {
 class Remembrance {
  public:
   // Prepares the run and completes `workspace` with the project and what belongs to it outside.
-  // Without `overlay` the project is written in place, and nothing outside is written. `store` has
-  // to outlive this object.
+  // Where `layers` have no overlay the project is written in place, and nothing outside is written.
+  // `store` has to outlive this object.
   Result<void> begin(const Store& store, const std::string& run_id, const Judgement& judgement,
-                     bool overlay, sandbox::Workspace& workspace);
+                     const std::vector<sandbox::LayerReport>& layers,
+                     sandbox::Workspace& workspace);
 
   // The command's writes reach the project while it runs and stay unless they are undone (live
   // mode).
@@ -63,11 +64,10 @@ class Remembrance {
   Result<void> begin_overlay(const Store& store, const std::string& run_id,
                              const Judgement& judgement, sandbox::Workspace& workspace);
   Result<void> begin_in_place(const Store& store, const std::string& run_id,
-                              const Judgement& judgement, bool overlay,
-                              sandbox::Workspace& workspace);
+                              const Judgement& judgement, bool view, sandbox::Workspace& workspace);
 
   Result<void> show_overlays(sandbox::Workspace& workspace);
-  void show_in_place(bool overlay, sandbox::Workspace& workspace);
+  void show_in_place(bool view, sandbox::Workspace& workspace);
   void show_read_only(const OutsideDirectory& directory, sandbox::Workspace& workspace);
   void note_quarantine();
 

@@ -226,6 +226,7 @@ class Session {
           confinement.limits.wall_ms == 0 ? wall : std::min(wall, confinement.limits.wall_ms);
     }
     kernel_ = sandbox::probe_kernel();
+    if (judgement_.project.found()) kernel_.overlay_why = sandbox::why_no_overlay(store_.fd());
     auto layers = sandbox::plan_layers(confinement, kernel_);
     if (!layers) return internal(layers.error());
     layers_ = std::move(*layers);
@@ -233,8 +234,13 @@ class Session {
       if (layer.state != sandbox::LayerReport::State::kActive)
         console_.note("layer " + layer.name + ": " + layer.detail);
     }
-    if (!sandbox::has_private_view(layers_))
-      console_.say("reduced sandbox: " + layers_.front().detail);
+    const bool view = sandbox::has_private_view(layers_);
+    if (!view) console_.say("reduced sandbox: " + layers_.front().detail);
+    for (const sandbox::LayerReport& layer : layers_) {
+      if (view && layer.name == "overlay" &&
+          layer.state == sandbox::LayerReport::State::kUnavailable)
+        console_.say("no overlay: " + layer.detail);
+    }
     return std::nullopt;
   }
 
@@ -247,8 +253,7 @@ class Session {
                        environment_variable("HOME").value_or(""), judgement_.project.root);
     if (!workspace) return internal(workspace.error());
     workspace_ = std::move(*workspace);
-    const bool overlay = sandbox::has_private_view(layers_);
-    if (auto begun = remembrance_.begin(store_, run_id_, judgement_, overlay, workspace_); !begun)
+    if (auto begun = remembrance_.begin(store_, run_id_, judgement_, layers_, workspace_); !begun)
       return internal(begun.error());
     for (const std::string& note : remembrance_.notes()) console_.note(note);
     return std::nullopt;

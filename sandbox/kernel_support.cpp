@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,6 +161,30 @@ KernelSupport probe_kernel() {
       ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, nullptr, 0, 0) != 0 && errno == EFAULT;
   support.cgroup = find_cgroup_place();
   return support;
+}
+
+std::string why_no_overlay(int dir) {
+  struct FileSystem {
+    unsigned long magic;  // include/uapi/linux/magic.h; of cifs, fs/smb/common/smbfsctl.h
+    const char* name;
+  };
+  constexpr std::array<FileSystem, 9> kUnsuited{{{0x794c7630, "an overlay itself (a container's)"},
+                                                 {0x6969, "NFS"},
+                                                 {0xff534d42, "a Windows share (cifs)"},
+                                                 {0xfe534d42, "a Windows share (smb2)"},
+                                                 {0x65735546, "FUSE or virtiofs"},
+                                                 {0x01021997, "9p"},
+                                                 {0x4d44, "FAT"},
+                                                 {0x2011bab0, "exFAT"},
+                                                 {0xf15f, "eCryptfs"}}};
+  struct statfs info{};
+  // Whoever cannot look finds out when the overlay is made.
+  if (::fstatfs(dir, &info) != 0) return {};
+  for (const auto& [magic, name] : kUnsuited) {
+    if (static_cast<unsigned long>(info.f_type) == magic)
+      return std::string("the project lies on a file system that cannot hold one: it is ") + name;
+  }
+  return {};
 }
 
 }  // namespace mixguard::sandbox

@@ -20,10 +20,18 @@ struct KernelSupport {
   bool exec_events = false;  // seccomp notifications, and the right to trace what runs inside
   std::string exec_events_why;
   CgroupPlace cgroup;  // where a run can have a cgroup of its own, or why nowhere
+  std::string
+      overlay_why;  // why the project's file system cannot hold an overlay's upper; or empty
 };
 
 // Probes once, in less than a millisecond: one process in a user namespace, one Landlock version
 // query.
 [[nodiscard]] KernelSupport probe_kernel();
+
+// Whether the file system of `dir` can hold an overlay's upper directory: one that is an overlay
+// itself (a container's), is remote, or lacks the file types and attributes for it cannot
+// (Documentation/filesystems/overlayfs.rst, "Upper and Lower"). By its type, statfs(2). Empty when
+// it can.
+[[nodiscard]] std::string why_no_overlay(int dir);
 
 }  // namespace mixguard::sandbox

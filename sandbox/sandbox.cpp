@@ -74,6 +74,23 @@ Candidate cgroup_candidate(Requirement requirement, const KernelSupport& kernel)
   return candidate;
 }
 
+// Where what a task changes is looked at before it counts.
+Candidate overlay_candidate(Requirement requirement, bool view, const KernelSupport& kernel) {
+  Candidate candidate{"overlay",
+                      requirement,
+                      view && kernel.overlay_why.empty(),
+                      State::kActive,
+                      "what the command changes counts when it has succeeded",
+                      ""};
+  if (candidate.available) return candidate;
+  candidate.detail =
+      (view ? kernel.overlay_why : std::string("it needs user namespaces")) +
+      "; weaker: changes are made in place, only where the task may write, and remembered by "
+      "copying";
+  if (view) candidate.remedy = "keep the project on a local file system (ext4, xfs, btrfs, tmpfs)";
+  return candidate;
+}
+
 Result<void> admit(std::vector<LayerReport>& layers, Candidate candidate) {
   if (candidate.requirement == Requirement::kOff) {
     layers.push_back({candidate.name, State::kOff, "switched off by the policy"});
@@ -212,6 +229,9 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
        view ? "the endpoints of [net] allow are reached through the supervisor, nothing else exists"
             : "TCP connections are limited to the ports of [net] allow, on any host",
        ""});
+  if (confinement.mode != policy::RunMode::kLive)
+    candidates.push_back(
+        overlay_candidate(want("overlay", Requirement::kIfAvailable), view, kernel));
   for (Candidate& candidate : candidates) {
     if (auto admitted = admit(layers, std::move(candidate)); !admitted) return propagate(admitted);
   }
@@ -221,6 +241,8 @@ Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinem
   }
   return layers;
 }
+
+bool has_overlay(const std::vector<LayerReport>& layers) { return active(layers, "overlay"); }
 
 bool has_private_view(const std::vector<LayerReport>& layers) {
   return active(layers, "user_namespaces");

@@ -142,8 +142,10 @@ struct LayerReport {
 Result<std::vector<LayerReport>> plan_layers(const policy::Confinement& confinement,
                                              const KernelSupport& kernel);
 
-// True when `layers` give the command a view of its own (mount namespace): transactions need it.
+// True when `layers` give the command a view of its own (mount namespace).
 [[nodiscard]] bool has_private_view(const std::vector<LayerReport>& layers);
+// And when its changes are made on an overlay there: transactions need that.
+[[nodiscard]] bool has_overlay(const std::vector<LayerReport>& layers);
 
 // Runs `command` and waits for its end. Standard input, output and error are the caller's,
 // untouched (with a limit on output, it and errors pass through pipes; a private terminal is the

@@ -63,11 +63,12 @@ settle() {
 }
 
 build() {
-  local preset=$1 log
+  local preset=$1 log start=$SECONDS
   shift
   log=$(mktemp)
   cmake --preset "$preset" >"$log" 2>&1 && cmake --build --preset "$preset" "$@" >>"$log" 2>&1 || { grep -E 'error|warning' "$log" || tail -n 40 "$log"; rm -f "$log"; die "the $preset build failed"; }
   rm -f "$log"
+  printf '  built %-24s %3ds\n' "$preset" $((SECONDS - start))
 }
 
 step "packages"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -52,11 +54,16 @@ struct Report {
 Report examine(const CommonOptions& common) {
   Report report;
   report.kernel = sandbox::probe_kernel();
+  const Result<Project> project = find_project(common.project);
+  const sandbox::UniqueFd root(
+      project && project->found()
+          ? ::open(project->root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+          : -1);
+  if (root) report.kernel.overlay_why = sandbox::why_no_overlay(root.get());
   policy::Confinement confinement;
   auto layers = sandbox::plan_layers(confinement, report.kernel);
   layers ? static_cast<void>(report.layers = std::move(*layers))
          : static_cast<void>(report.sandbox_trouble = layers.error().message);
-  const Result<Project> project = find_project(common.project);
   report.toolchain = find_toolchain(project ? project->root : std::string());
   report.elixir = elixir_version(report.toolchain);
   if (const auto loaded = load_policy(project ? project->root : std::string(), common.policy);
