@@ -13,6 +13,7 @@
 
 #include "guard/snapshot/overlay_marks.hpp"
 #include "guard/snapshot/tree.hpp"
+#include "guard/snapshot/xattrs.hpp"
 
 namespace mixguard::guard {
 namespace {
@@ -283,12 +284,31 @@ class Applier {
     if (!*node || !(*node)->is_dir()) return "it was replaced meanwhile";
     const mode_t mode = (*node)->permissions();
     if (mode != after.mode && mode != before.mode) return "its mode changed meanwhile";
+    // Before the mode: an access list changes it.
+    if (after.xattrs) {
+      auto set = set_xattrs(*dir, name, before, after);
+      if (!set || !set->empty()) return set;
+    }
     if (mode != after.mode) {
       if (auto set = tree::set_mode(*dir, name, after.mode); !set) return propagate(set);
     }
     if (after.mtime && *after.mtime != (*node)->mtime) {
       if (auto set = tree::set_mtime(*dir, name, *after.mtime); !set) return propagate(set);
     }
+    return "";
+  }
+
+  static Withheld set_xattrs(int dir, const std::string& name, const Attributes& before,
+                             const Attributes& after) {
+    auto fd = tree::open_dir(dir, name);
+    if (!fd && fd.error().code == EACCES) return "its attributes cannot be set";
+    if (!fd) return propagate(fd);
+    auto present = read_xattrs(fd->get(), name);
+    if (!present) return propagate(present);
+    if (*present == *after.xattrs) return "";
+    if (!is_between(*present, *before.xattrs, *after.xattrs))
+      return "its attributes changed meanwhile";
+    if (auto set = replace_xattrs(fd->get(), *after.xattrs, name); !set) return propagate(set);
     return "";
   }
 

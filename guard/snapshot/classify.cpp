@@ -132,8 +132,10 @@ class Collector {
       Finding& finding = add(entry, ChangeKind::kModified);
       finding.replaces_dir = true;
       finding.keeps_dir = true;
-    } else if (entry.live->permissions() != entry.upper.permissions()) {
-      add(entry, ChangeKind::kMode);
+    } else {
+      auto same = same_looks(sides, entry);
+      if (!same) return propagate(same);
+      if (!*same) add(entry, ChangeKind::kMode);
     }
     pending_.push_back({entry.path, alone || !over_dir, over_dir});
     return {};
@@ -174,15 +176,25 @@ class Collector {
     // A file that its owner cannot read was not made by copying one that can.
     if (!same && same.error().code == EACCES) return false;
     if (!same || !*same) return same;
-    return same_attributes(sides, entry.name);
+    return same_attributes(sides, entry.name, &tree::open_file);
   }
 
-  static Result<bool> same_attributes(const Sides& sides, const std::string& name) {
+  // Of a directory on both sides.
+  static Result<bool> same_looks(const Sides& sides, const Entry& entry) {
+    if (entry.live->permissions() != entry.upper.permissions()) return false;
+    auto same = same_attributes(sides, entry.name, &tree::open_dir);
+    // What cannot be looked into is told of when it is its turn.
+    if (!same && same.error().code == EACCES) return true;
+    return same;
+  }
+
+  using Open = Result<tree::UniqueFd> (*)(int dir, const std::string& name);
+  static Result<bool> same_attributes(const Sides& sides, const std::string& name, Open open) {
     std::array<std::string, 2> attributes;
     for (std::size_t i = 0; i < attributes.size(); ++i) {
-      auto file = tree::open_file(i == 0 ? sides.upper.get() : sides.live.get(), name);
-      if (!file) return propagate(file);
-      auto read = read_xattrs(file->get(), name);
+      auto opened = open(i == 0 ? sides.upper.get() : sides.live.get(), name);
+      if (!opened) return propagate(opened);
+      auto read = read_xattrs(opened->get(), name);
       if (!read) return propagate(read);
       attributes[i] = std::move(*read);
     }

@@ -32,7 +32,8 @@ json to_json(const std::optional<Identity>& identity) {
 }
 
 json to_json(const Attributes& attributes) {
-  return {attributes.mode, attributes.mtime ? json(*attributes.mtime) : json()};
+  return {attributes.mode, attributes.mtime ? json(*attributes.mtime) : json(),
+          attributes.xattrs ? bytes_to_json(*attributes.xattrs) : json()};
 }
 
 json to_json(const std::vector<std::string>& paths) {
@@ -168,6 +169,10 @@ Attributes read_attributes(Reader& reader, const json& value) {
   attributes.mode = reader.integer<mode_t>(reader.item(value, 0));
   const json& mtime = reader.item(value, 1);
   if (!mtime.is_null()) attributes.mtime = reader.integer<std::int64_t>(mtime);
+  constexpr std::size_t kOlder = 2;  // what earlier versions wrote
+  if (value.is_array() && value.size() == kOlder) return attributes;
+  const json& xattrs = reader.item(value, 2);
+  if (!xattrs.is_null()) attributes.xattrs = reader.bytes(xattrs);
   return attributes;
 }
 

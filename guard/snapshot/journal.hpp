@@ -60,6 +60,12 @@ struct Identity {
 struct Attributes {
   mode_t mode = 0;                    // permission bits
   std::optional<std::int64_t> mtime;  // nothing: left alone
+  std::optional<std::string> xattrs;  // as read_xattrs() gives them; nothing: left alone
+
+  // Not only a time, which a person would not call a change.
+  [[nodiscard]] bool differs(const Attributes& other) const {
+    return mode != other.mode || xattrs != other.xattrs;
+  }
 };
 
 struct Op {

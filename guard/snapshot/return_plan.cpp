@@ -38,8 +38,12 @@ Result<void> ReturnPlan::plan(const std::string& path, const std::optional<Entry
   if (wanted && present && wanted->is_dir() && present->is_dir()) {
     // The top of all keeps its own.
     if (path.empty()) return {};
-    op.attributes.emplace(Attributes{present->permissions(), present->mtime},
-                          Attributes{wanted->permissions(), wanted->mtime});
+    op.attributes.emplace(Attributes{present->permissions(), present->mtime, {}},
+                          Attributes{wanted->permissions(), wanted->mtime, {}});
+    if (present->xattrs != wanted->xattrs) {
+      op.attributes->first.xattrs = present->xattrs;
+      op.attributes->second.xattrs = wanted->xattrs;
+    }
     ops_.push_back(std::move(op));
     return {};
   }
@@ -77,7 +81,7 @@ Result<void> ReturnPlan::keep_parents() {
     if (!*node || !(*node)->is_dir()) continue;
     Op op;
     op.path = path;
-    const Attributes same{(*node)->permissions(), (*node)->mtime};
+    const Attributes same{(*node)->permissions(), (*node)->mtime, {}};
     op.attributes.emplace(same, same);
     ops_.push_back(std::move(op));
   }

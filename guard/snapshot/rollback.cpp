@@ -21,6 +21,7 @@
 #include "guard/snapshot/preimage.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/tree.hpp"
+#include "guard/snapshot/xattrs.hpp"
 
 namespace mixguard::guard {
 namespace {
@@ -302,26 +303,44 @@ class Planner {
     return nullptr;
   }
 
+  // Of the directory that lies there.
+  Result<std::optional<std::string>> xattrs_of(const Op& op) {
+    auto root = trees_.of(op.root);
+    auto read = root ? xattrs_of_directory(*root, op.path) : propagate(root);
+    // Closed or replaced: not as expected.
+    return read ? std::optional(std::move(*read)) : std::nullopt;
+  }
+
   Result<void> attributes(const Op& op) {
     const auto& [before, after] = *op.attributes;
     const std::string full = full_path(op);
     if (planned_above(op) != nullptr || planned_at(full) != nullptr) return {};
     if (Op* newer = at(attributes_, full)) {
-      if (newer->attributes->second.mode != after.mode && !options_.force) return skip(op);
-      newer->attributes->second = before;
+      auto& [found, wanted] = *newer->attributes;
+      if (wanted.mode != after.mode && !options_.force) return skip(op);
+      if (before.xattrs && !wanted.xattrs) found.xattrs = after.xattrs;
+      auto xattrs = before.xattrs ? before.xattrs : wanted.xattrs;
+      wanted = before;
+      wanted.xattrs = std::move(xattrs);
       return {};
     }
     auto node = live_.look(op.root, op.path);
     if (!node) return propagate(node);
-    if (*node && (*node)->is_dir() && (*node)->permissions() == before.mode && !before.mtime)
+    Result<std::optional<std::string>> xattrs = std::nullopt;
+    if (before.xattrs && *node) xattrs = xattrs_of(op);
+    if (!xattrs) return propagate(xattrs);
+    if (*node && (*node)->is_dir() && (*node)->permissions() == before.mode && !before.mtime &&
+        *xattrs == before.xattrs)
       return {};
-    const bool expected = *node && (*node)->is_dir() && (*node)->permissions() == after.mode;
+    const bool expected = *node && (*node)->is_dir() && (*node)->permissions() == after.mode &&
+                          *xattrs == after.xattrs;
     if (!*node && lay_in_lost_build(op)) return {};
     if (!expected && (!options_.force || !*node || !(*node)->is_dir())) return skip(op);
     Op undo;
     undo.path = op.path;
     undo.root = op.root;
-    undo.attributes.emplace(Attributes{(*node)->permissions(), (*node)->mtime}, before);
+    undo.attributes.emplace(Attributes{(*node)->permissions(), (*node)->mtime, std::move(*xattrs)},
+                            before);
     if (!before.mtime) undo.attributes->first.mtime.reset();
     current_.push_back(std::move(undo));
     return {};
@@ -570,7 +589,7 @@ Result<void> finish(const Store& store, const std::string& run_id, std::vector<R
 
 void report_ops(const std::vector<Op>& ops, RollbackReport& report) {
   for (const Op& op : ops) {
-    const bool time_only = op.attributes && op.attributes->first.mode == op.attributes->second.mode;
+    const bool time_only = op.attributes && !op.attributes->first.differs(op.attributes->second);
     if (time_only && op.withheld.empty()) continue;
     if (op.withheld.empty()) {
       report.undone.changes.push_back(change_of(op));

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/snapshot/stat_cache.hpp"
 
+#include <set>
 #include <utility>
 
 #include "guard/snapshot/bytes.hpp"
 #include "guard/snapshot/sqlite.hpp"
+#include "guard/snapshot/tree.hpp"
 
 namespace mixguard::guard {
 namespace {
@@ -142,10 +144,48 @@ Result<std::vector<CacheRow>> StatCache::rows(const std::string& top) const {
   }
 }
 
+// The listing in a row has those of the directories below it. So a row may be newer than those
+// above it only when they are no longer taken for clean: after a capture of a part, or one that was
+// killed between two updates.
+Result<void> StatCache::distrust_above(const std::vector<std::string>& gone,
+                                       const std::vector<CacheRow>& rows) {
+  std::set<std::string> known;
+  for (const CacheRow& row : rows) known.insert(row.path);
+  std::set<std::string> above;
+  const auto add_above = [&](std::string path) {
+    while (!path.empty()) {
+      path = tree::split(path).parent;
+      if (!known.contains(path) && !above.insert(path).second) return;
+    }
+  };
+  for (const std::string& path : gone) add_above(path);
+  for (const CacheRow& row : rows) add_above(row.path);
+  if (above.empty()) return {};
+  auto select =
+      Statement::prepare(index_, "SELECT row FROM directories_1 WHERE root = ?1 AND path = ?2");
+  if (!select) return propagate(select);
+  auto update =
+      Statement::prepare(index_, "UPDATE directories_1 SET row = ?3 WHERE root = ?1 AND path = ?2");
+  if (!update) return propagate(update);
+  for (const std::string& path : above) {
+    auto found = select->bind(1, root_).bind_blob(2, path).step();
+    if (!found) return propagate(found);
+    auto directory = *found ? decode_directory(select->blob(0)) : std::nullopt;
+    select->reset();
+    if (!directory || directory->stamp.ctime == 0) continue;
+    directory->stamp.ctime = 0;
+    const std::string row = encode(*directory);
+    if (auto put = update->bind(1, root_).bind_blob(2, path).bind_blob(3, row).finish(); !put)
+      return put;
+  }
+  return {};
+}
+
 Result<void> StatCache::update(const std::vector<std::string>& gone,
                                const std::vector<CacheRow>& rows) {
   auto transaction = sqlite::Transaction::begin(index_);
   if (!transaction) return propagate(transaction);
+  if (auto distrusted = distrust_above(gone, rows); !distrusted) return distrusted;
   for (const std::string& top : gone) {
     if (auto removed = remove_below(index_, root_, top); !removed) return removed;
   }

@@ -80,11 +80,14 @@ class StatCache {
   // Of the directories at and below `top`, in the order of their paths, by bytes.
   Result<std::vector<CacheRow>> rows(const std::string& top) const;
   // At once: removes what lies at and below `gone`, and then puts the rows. The objects that they
-  // refer to must be on disk.
+  // refer to must be on disk. Rows above them that are not put with them count as changed.
   Result<void> update(const std::vector<std::string>& gone, const std::vector<CacheRow>& rows);
 
  private:
   StatCache(sqlite3* index, std::int64_t root) : index_(index), root_(root) {}
+
+  Result<void> distrust_above(const std::vector<std::string>& gone,
+                              const std::vector<CacheRow>& rows);
 
   sqlite3* index_;
   std::int64_t root_;

@@ -16,6 +16,7 @@
 #include "guard/snapshot/classify.hpp"
 #include "guard/snapshot/overlay_marks.hpp"
 #include "guard/snapshot/tree.hpp"
+#include "guard/snapshot/xattrs.hpp"
 
 namespace mixguard::guard {
 namespace {
@@ -49,6 +50,10 @@ Result<void> copy_directory_looks(int upper, int project, const std::string& pat
   if (!*model) return {};
   auto dir = tree::open_dir(upper, path);
   if (!dir) return propagate(dir);
+  // One that cannot be opened stays closed to the command as well.
+  if (auto xattrs = xattrs_of_directory(project, path); xattrs) {
+    if (auto written = write_xattrs(dir->get(), *xattrs, path); !written) return written;
+  }
   return tree::make_alike(dir->get(), ".", **model);
 }
 
@@ -252,8 +257,18 @@ Result<void> Transaction::plan_change(const Change& change, const Spot& spot, Si
   op.area = spot.tree->area;
   if (change.kind == ChangeKind::kMode) {
     if (*ours && *theirs)
-      op.attributes.emplace(Attributes{(*theirs)->permissions(), {}},
-                            Attributes{(*ours)->permissions(), {}});
+      op.attributes.emplace(Attributes{(*theirs)->permissions(), {}, {}},
+                            Attributes{(*ours)->permissions(), {}, {}});
+    if (op.attributes) {
+      auto left = live_.of(spot.tree->name);
+      auto before = left ? xattrs_of_directory(*left, spot.path) : propagate(left);
+      auto after = xattrs_of_directory(spot.tree->upper.get(), spot.path);
+      // Of one that is closed the mode alone.
+      if (before && after && *before != *after) {
+        op.attributes->first.xattrs = std::move(*before);
+        op.attributes->second.xattrs = std::move(*after);
+      }
+    }
   } else {
     if (*theirs) op.before.emplace(**theirs);
     if (*ours && change.kind != ChangeKind::kDeleted) op.after.emplace(**ours);

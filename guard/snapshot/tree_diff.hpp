@@ -25,7 +25,9 @@ struct Difference {
     return before && after && before->is_dir() && after->is_dir();
   }
   // A directory's time moves with every file that comes and goes in it; that alone is no change.
-  [[nodiscard]] bool is_change() const { return !attributes_only() || before->mode != after->mode; }
+  [[nodiscard]] bool is_change() const {
+    return !attributes_only() || before->mode != after->mode || before->xattrs != after->xattrs;
+  }
 };
 [[nodiscard]] Change change_of(const Difference& difference);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 #include <vector>
 
 #include "guard/snapshot/bytes.hpp"
@@ -49,7 +50,34 @@ Result<std::vector<std::string>> names_of(int fd, std::string_view object) {
   return names;
 }
 
+// What read_xattrs() gave, taken apart.
+std::map<std::string_view, std::string_view> pairs_of(std::string_view bytes) {
+  std::map<std::string_view, std::string_view> pairs;
+  ByteReader reader(bytes);
+  while (!reader.at_end() && reader.good()) {
+    const std::string_view name = reader.text();
+    pairs.emplace(name, reader.text());
+  }
+  return pairs;
+}
+
 }  // namespace
+
+bool is_between(std::string_view present, std::string_view before, std::string_view after) {
+  const auto now = pairs_of(present);
+  const auto old = pairs_of(before);
+  const auto wanted = pairs_of(after);
+  const auto has = [](const auto& pairs, const auto& pair) {
+    const auto found = pairs.find(pair.first);
+    return found != pairs.end() && found->second == pair.second;
+  };
+  // One that both have is never taken away.
+  return std::all_of(now.begin(), now.end(),
+                     [&](const auto& pair) { return has(old, pair) || has(wanted, pair); }) &&
+         std::all_of(old.begin(), old.end(), [&](const auto& pair) {
+           return !wanted.contains(pair.first) || now.contains(pair.first);
+         });
+}
 
 Result<std::string> read_xattrs(int fd, std::string_view object) {
   auto names = names_of(fd, object);
@@ -66,6 +94,12 @@ Result<std::string> read_xattrs(int fd, std::string_view object) {
   return bytes;
 }
 
+Result<std::string> xattrs_of_directory(int root, const std::string& path) {
+  auto dir = tree::open_dir(root, path);
+  if (!dir) return propagate(dir);
+  return read_xattrs(dir->get(), path);
+}
+
 Result<void> write_xattrs(int fd, std::string_view bytes, std::string_view object) {
   ByteReader reader(bytes);
   while (!reader.at_end()) {
@@ -80,6 +114,18 @@ Result<void> write_xattrs(int fd, std::string_view bytes, std::string_view objec
       return fail_errno("write the attributes of", object);
   }
   return {};
+}
+
+Result<void> replace_xattrs(int fd, std::string_view bytes, std::string_view object) {
+  auto names = names_of(fd, object);
+  if (!names) return propagate(names);
+  const auto wanted = pairs_of(bytes);
+  for (const std::string& name : *names) {
+    if (wanted.contains(name)) continue;
+    if (::fremovexattr(fd, name.c_str()) < 0 && errno != ENODATA && errno != EPERM)
+      return fail_errno("remove an attribute of", object);
+  }
+  return write_xattrs(fd, bytes, object);
 }
 
 }  // namespace mixguard::guard
