@@ -5,6 +5,7 @@
 
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
+#include "guard/snapshot/tree.hpp"
 
 namespace mixguard::guard::cli {
 
@@ -68,6 +69,12 @@ CLI::Validator written_path() {
     return {};
   };
   return {check, "PATH"};
+}
+
+std::string in_project(const Store& store, const std::string& path) {
+  const std::string& root = store.project_root();
+  const bool below = path.starts_with(root + "/") && !root.empty();
+  return below ? path.substr(root.size() + 1) : path;
 }
 
 policy::ExplainStyle terminal_style() {

@@ -34,6 +34,8 @@ int with_held_store(
 // For an option that takes a path: a project-relative one as a person writes it ("lib/", "./lib")
 // becomes "lib", an absolute one is normalised.
 [[nodiscard]] CLI::Validator written_path();
+// An absolute path in the project, relative to it; others as they are.
+[[nodiscard]] std::string in_project(const Store& store, const std::string& path);
 
 // Colour on a terminal only, and not with NO_COLOR.
 [[nodiscard]] policy::ExplainStyle terminal_style();

@@ -129,6 +129,7 @@ Result<RollbackReport> roll_back(const Store& store, RollbackArguments& argument
   if (!chosen) return propagate(chosen);
   RollbackOptions options = arguments.options;
   options.dependencies = std::move(*chosen);
+  for (std::string& path : options.paths) path = in_project(store, path);
   if (!arguments.since.empty()) options.since = since_of(arguments.since);
   std::optional<Progress> progress;
   options.on_step = [&](std::size_t done, std::size_t total) {
@@ -227,11 +228,9 @@ void define_rollback(CLI::App& app, Invocation& invocation) {
   verb->add_flag("--config", options.config,
                  "Only the configuration (mix.exs, config, .formatter.exs); may be combined");
   verb->add_option("--path", arguments->options.paths,
-                   "Only this path and what is below it, project-relative, or absolute outside of "
-                   "the project; repeatable")
-      ->check([](const std::string& path) {
-        return path.empty() ? std::string("--path is empty") : std::string();
-      });
+                   "Only this path and what is below it, project-relative or absolute; "
+                   "repeatable")
+      ->transform(written_path());
   verb->add_flag("--force", arguments->options.force,
                  "Put edited files back too, after keeping what is there");
   verb->add_flag("--dry-run", arguments->options.dry_run, "Show what would be put back");

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -16,8 +18,8 @@
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
 #include "guard/output/console.hpp"
-#include "guard/output/run_json.hpp"
 #include "guard/output/progress.hpp"
+#include "guard/output/run_json.hpp"
 #include "guard/output/text_diff.hpp"
 #include "guard/outside.hpp"
 #include "guard/snapshot/check.hpp"
@@ -219,9 +221,8 @@ Result<std::optional<Entry>> find_in(const Objects& objects, const Snapshot& sna
 }
 
 // A directory's names, or a file as it is.
-Result<int> show_path(const Objects& objects, const Snapshot& snapshot, std::string path,
+Result<int> show_path(const Objects& objects, const Snapshot& snapshot, const std::string& path,
                       Console& console) {
-  while (path.ends_with('/')) path.pop_back();
   const auto entry = find_in(objects, snapshot, path);
   if (!entry) return propagate(entry);
   if (!*entry) return fail("there is no " + path + " in snapshot " + snapshot.id, ENOENT);
@@ -275,7 +276,8 @@ int show(const Invocation& invocation, const ShowArguments& arguments, Console& 
         }
         const auto snapshot = load_snapshot(store, arguments.id);
         if (!snapshot) return propagate(snapshot);
-        if (!arguments.path.empty()) return show_path(objects, *snapshot, arguments.path, console);
+        if (!arguments.path.empty())
+          return show_path(objects, *snapshot, in_project(store, arguments.path), console);
         if (console.json()) {
           console.document(dump_pretty(snapshot_json(*snapshot)));
           return kExitOk;
@@ -337,6 +339,25 @@ Json side_json(const std::optional<Entry>& entry) {
   return json;
 }
 
+// Directories on both sides, or the same file with something else about it.
+bool same_content(const Difference& difference) {
+  if (difference.attributes_only()) return true;
+  const auto& [path, before, after] = difference;
+  return before && after && before->is_kept() && after->is_kept() && before->is_file() &&
+         after->is_file() && before->content == after->content && before->size == after->size;
+}
+
+std::string looks_of(const Entry& before, const Entry& after) {
+  if (before.xattrs != after.xattrs) return "its attributes";
+  if (before.mode == after.mode) return "its time";
+  const auto octal = [](mode_t mode) {
+    std::array<char, 8> text{};
+    std::snprintf(text.data(), text.size(), "%04o", static_cast<unsigned>(mode));
+    return std::string(text.data());
+  };
+  return octal(before.permissions()) + ", then " + octal(after.permissions());
+}
+
 class DiffPrinter {
  public:
   DiffPrinter(const Objects& objects, Console& console) : objects_(objects), console_(console) {}
@@ -368,7 +389,9 @@ class DiffPrinter {
   void print_text(const Difference& difference, const std::optional<std::string>& diff) {
     std::string text(to_string(change_of(difference).kind));
     text += std::string(10 - text.size(), ' ') + printable(difference.path);
-    if (!diff) {
+    if (same_content(difference)) {
+      text += "  (" + looks_of(*difference.before, *difference.after) + ")";
+    } else if (!diff) {
       text +=
           "  (" + what_it_is(difference.before) + ", then " + what_it_is(difference.after) + ")";
     } else if (!diff->empty()) {
@@ -408,7 +431,8 @@ int diff(const Invocation& invocation, const DiffArguments& arguments, Console& 
           paths.emplace_back();
           for (const auto& [path, top] : a->outside) paths.push_back(path);
         }
-        for (const std::string& path : paths) {
+        for (const std::string& written : paths) {
+          const std::string path = in_project(store, written);
           const auto before = find_in(objects, *a, path);
           if (!before) return propagate(before);
           const auto after = find_in(objects, *b, path);
@@ -498,7 +522,8 @@ void define_show(CLI::App& verb, Invocation& invocation) {
       verb, invocation, "show", "What a snapshot or a run holds; one file of a snapshot",
       [&invocation, arguments](Console& console) { return show(invocation, *arguments, console); });
   sub->add_option("ID", arguments->id, "A snapshot or a run (default: last, the newest snapshot)");
-  sub->add_option("PATH", arguments->path, "A file, which is printed, or a directory to list");
+  sub->add_option("PATH", arguments->path, "A file, which is printed, or a directory to list")
+      ->transform(written_path());
   sub->add_flag("--quarantine", arguments->quarantine,
                 "Of a run: what was not committed, and why (mixguard accept ID PATH lets it in)");
 }
@@ -510,7 +535,8 @@ void define_diff(CLI::App& verb, Invocation& invocation) {
       [&invocation, arguments](Console& console) { return diff(invocation, *arguments, console); });
   sub->add_option("A", arguments->a, "A snapshot (default: last, the newest)");
   sub->add_option("B", arguments->b, "Another one (default: the project as it is)");
-  sub->add_option("--path", arguments->paths, "Only this path and what is below it; repeatable");
+  sub->add_option("--path", arguments->paths, "Only this path and what is below it; repeatable")
+      ->transform(written_path());
 }
 
 CLI::Validator parsed_by(std::optional<std::uint64_t> (*parse)(std::string_view),
