@@ -171,7 +171,7 @@ class Reader {
     auto xattrs = read_xattrs(fd, name);
     if (!xattrs) return propagate(xattrs);
     entry.xattrs = std::move(*xattrs);
-    entry.sparse = node.blocks * 512 < node.size;
+    entry.sparse = node.allocated < node.size;
     if (node.names > 1) entry.links = node.inode;
     return cached;
   }

@@ -68,17 +68,6 @@ Result<std::string> read_piece(int fd, std::int64_t from, std::int64_t count, bo
   return piece;
 }
 
-Result<void> write_at(int fd, std::string_view bytes, std::int64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno("write", kFile);
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-    offset += count;
-  }
-  return {};
-}
-
 bool is_zeros(std::string_view block) {
   return block.find_first_not_of('\0') == std::string_view::npos;
 }
@@ -88,7 +77,8 @@ Result<void> write_data_at(int fd, std::string_view bytes, std::int64_t offset) 
   for (std::size_t at = 0; at < bytes.size(); at += kBlock) {
     const std::string_view block = bytes.substr(at, kBlock);
     if (is_zeros(block)) continue;
-    if (auto done = write_at(fd, block, offset + static_cast<std::int64_t>(at)); !done) return done;
+    if (auto done = tree::write_at(fd, block, offset + static_cast<std::int64_t>(at), kFile); !done)
+      return done;
   }
   return {};
 }
@@ -170,7 +160,8 @@ Result<void> write_content(const Objects& objects, const Content& content, std::
     auto piece = objects.get(id);
     if (!piece) return propagate(piece);
     const std::int64_t offset = static_cast<std::int64_t>(i) * kPiece;
-    auto written = sparse ? write_data_at(fd, *piece, offset) : write_at(fd, *piece, offset);
+    auto written =
+        sparse ? write_data_at(fd, *piece, offset) : tree::write_at(fd, *piece, offset, kFile);
     if (!written) return written;
   }
   if (::ftruncate(fd, size) < 0) return fail_errno("write", kFile);

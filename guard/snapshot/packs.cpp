@@ -39,17 +39,6 @@ std::optional<PackNumber> number_of(std::string_view name) {
   return number;
 }
 
-Result<void> write_at(int fd, std::string_view bytes, std::uint64_t offset, PackNumber number) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail_errno("write", pack_path(number));
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-    offset += static_cast<std::uint64_t>(count);
-  }
-  return {};
-}
-
 Result<void> sync_content(int fd, PackNumber number) {
   if (::fdatasync(fd) < 0) return fail_errno("sync", pack_path(number));
   return {};
@@ -176,7 +165,9 @@ Result<void> PackWriter::flush() {
   if (auto opened = open(); !opened) return opened;
   unsynced_ = true;
   // What a failure leaves behind is written over by the next attempt, or cut by the next open().
-  if (auto written = write_at(fd_.get(), gathered_, written_, number_); !written) return written;
+  auto written =
+      tree::write_at(fd_.get(), gathered_, static_cast<std::int64_t>(written_), pack_path(number_));
+  if (!written) return written;
   written_ += gathered_.size();
   gathered_.clear();
   return {};

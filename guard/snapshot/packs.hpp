@@ -84,7 +84,6 @@ class PackWriter {
   // What is appended from now on goes to a pack of its own. All before is durable.
   Result<void> begin_new();
 
-  [[nodiscard]] PackNumber number() const { return number_; }
   [[nodiscard]] std::uint64_t size() const { return written_ + gathered_.size(); }
 
  private:

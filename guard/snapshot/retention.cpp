@@ -22,8 +22,6 @@ struct Kept {
   std::set<std::string> needs;  // runs whose areas it refers to
 };
 
-constexpr std::uint64_t kBlock = 512;  // st_blocks, stat(2)
-
 std::set<std::string> needs_of(const std::string& id, const Journal& journal) {
   std::set<std::string> needs(journal.undoes.begin(), journal.undoes.end());
   const auto add = [&](const std::string& area) {
@@ -133,7 +131,7 @@ class Pruner {
     if (!runs) return propagate(runs);
     std::uint64_t size = 0;
     const auto add = [&](const std::string&, const tree::Node& node) -> Result<tree::Walk> {
-      size += static_cast<std::uint64_t>(node.blocks) * kBlock;
+      size += static_cast<std::uint64_t>(node.allocated);
       return tree::Walk::kOn;
     };
     if (auto walked = tree::walk(runs->get(), kept.id, add); !walked) return propagate(walked);

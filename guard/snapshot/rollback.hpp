@@ -34,7 +34,6 @@ struct RollbackOptions {
   std::optional<std::int64_t> since;
   bool all = false;
   OnStep on_step;  // how far it is; may be empty
-  [[nodiscard]] bool several() const { return back > 0 || since || all; }
   [[nodiscard]] bool selective() const {
     return !paths.empty() || !dependencies.empty() || build || config;
   }

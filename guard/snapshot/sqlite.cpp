@@ -109,12 +109,6 @@ Statement& Statement::bind(int at, std::int64_t value) {
   return *this;
 }
 
-Statement& Statement::bind_text(int at, std::string_view text) {
-  note(sqlite3_bind_text64(handle_.get(), at, address(text), text.size(), SQLITE_STATIC,
-                           SQLITE_UTF8));
-  return *this;
-}
-
 Statement& Statement::bind_blob(int at, std::string_view bytes) {
   note(sqlite3_bind_blob64(handle_.get(), at, address(bytes), bytes.size(), SQLITE_STATIC));
   return *this;
@@ -145,12 +139,6 @@ void Statement::reset() { sqlite3_reset(handle_.get()); }
 
 std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(handle_.get(), column);
-}
-
-std::string_view Statement::text(int column) const {
-  // The value first: asking for it may change its size (sqlite3_column_bytes).
-  const void* data = sqlite3_column_text(handle_.get(), column);
-  return bytes_at(data, sqlite3_column_bytes(handle_.get(), column));
 }
 
 std::string_view Statement::blob(int column) const {

@@ -46,7 +46,6 @@ class Statement {
   // Parameters count from 1. Bytes are not copied: they must stay until the statement is reset. A
   // value that cannot be bound is reported by the next step().
   Statement& bind(int at, std::int64_t value);
-  Statement& bind_text(int at, std::string_view text);
   Statement& bind_blob(int at, std::string_view bytes);
 
   // True: there is a row. False: that was all, and the statement is reset, as it is on failure.
@@ -57,7 +56,6 @@ class Statement {
 
   // Columns of the current row count from 0. Views end with the next step() or reset().
   [[nodiscard]] std::int64_t integer(int column) const;
-  [[nodiscard]] std::string_view text(int column) const;
   [[nodiscard]] std::string_view blob(int column) const;
 
  private:

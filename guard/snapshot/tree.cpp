@@ -37,7 +37,8 @@ Node node_from(const struct statx& raw) {
   node.mtime = nanoseconds(raw.stx_mtime);
   node.ctime = nanoseconds(raw.stx_ctime);
   node.names = raw.stx_nlink;
-  node.blocks = static_cast<std::int64_t>(raw.stx_blocks);
+  constexpr std::int64_t kBlock = 512;  // stx_blocks, statx(2)
+  node.allocated = static_cast<std::int64_t>(raw.stx_blocks) * kBlock;
   node.whiteout = S_ISCHR(node.mode) && raw.stx_rdev_major == 0 && raw.stx_rdev_minor == 0;
   return node;
 }
@@ -316,6 +317,18 @@ Result<void> rename(int from_dir, const std::string& from, int to_dir, const std
                     unsigned flags) {
   if (::syscall(SYS_renameat2, from_dir, from.c_str(), to_dir, to.c_str(), flags) < 0)
     return fail_errno("rename", from);
+  return {};
+}
+
+Result<void> write_at(int fd, std::string_view bytes, std::int64_t offset,
+                      std::string_view object) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail_errno("write", object);
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+    offset += count;
+  }
   return {};
 }
 

@@ -33,9 +33,9 @@ struct Node {
   std::int64_t size = 0;
   std::int64_t mtime = 0;
   std::int64_t ctime = 0;
-  std::uint64_t names = 1;  // hard links
-  std::int64_t blocks = 0;  // of 512 bytes, allocated
-  bool whiteout = false;    // a character device 0/0, overlayfs' mark for "deleted"
+  std::uint64_t names = 1;     // hard links
+  std::int64_t allocated = 0;  // bytes on the disk
+  bool whiteout = false;       // a character device 0/0, overlayfs' mark for "deleted"
 
   [[nodiscard]] bool is_dir() const { return S_ISDIR(mode); }
   [[nodiscard]] bool is_file() const { return S_ISREG(mode); }
@@ -91,6 +91,9 @@ class Parents {
   std::optional<std::string> current_;
   UniqueFd fd_;
 };
+
+// All of `bytes`. `object` is for the message.
+Result<void> write_at(int fd, std::string_view bytes, std::int64_t offset, std::string_view object);
 
 // Names in the directory without "." and "..", in no order.
 Result<std::vector<std::string>> list(int dir, std::string_view object);
