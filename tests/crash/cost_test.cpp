@@ -5,7 +5,6 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "guard/snapshot/rollback.hpp"
 #include "guard/snapshot/transaction.hpp"
 #include "tests/crash/support/disk.hpp"
 #include "tests/crash/support/scenario.hpp"
@@ -18,12 +17,8 @@ using testing::changes_of;
 using testing::Project;
 
 bool delete_deps(const Project& project) {
-  auto transaction = Transaction::begin(project.store(), new_run_id(), {});
-  if (!transaction) return false;
-  testing::whiteout(transaction->upper() + "/deps");
-  testing::start_counting();
-  const auto set = transaction->changes({"test", {"**"}});
-  return set && transaction->commit(*set);
+  const auto fill = [](const Transaction& run) { testing::whiteout(run.upper() + "/deps"); };
+  return testing::commit_filled(project, {"test", {"**"}}, fill, testing::start_counting);
 }
 
 struct Cost {

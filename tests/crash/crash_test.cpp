@@ -6,7 +6,6 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <functional>
@@ -28,9 +27,9 @@ namespace mixguard::guard {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::changes_of;
 using testing::check_sound;
 using testing::fill;
+using testing::finished_state;
 using testing::killed_at;
 using testing::Project;
 using testing::recover_all;
@@ -42,14 +41,6 @@ using testing::TreeState;
 using testing::use_memory;
 using testing::World;
 using testing::write_through;
-
-TreeState finished_state(const Scenario& scenario) {
-  World project;
-  scenario.prepare(project);
-  REQUIRE(changes_of([&] { return scenario.act(project); }) > 10);
-  REQUIRE(recover(project.store()));
-  return project.state(scenario.times);
-}
 
 // One death at each step; every `nested`th of those is followed by a death at each step of the
 // recovery as well.
@@ -149,14 +140,11 @@ void updated(const Project& project) {
     project.write(path, "1");
   project.write("mix.lock", lock_of("1"));
   settle_times(project.root());
-  auto transaction = Transaction::begin(project.store(), new_run_id(), {});
-  REQUIRE(transaction);
-  for (const std::string path : {"deps/a/x", "deps/b/x", "_build/test/lib/a/x"})
-    testing::write_file(transaction->upper() + "/" + path, "2");
-  testing::write_file(transaction->upper() + "/mix.lock", lock_of("2"));
-  const auto set = transaction->changes(WritePolicy{"test", {"**"}});
-  REQUIRE(set);
-  REQUIRE(transaction->commit(*set));
+  REQUIRE(testing::commit_filled(project, {"test", {"**"}}, [](const Transaction& run) {
+    for (const std::string path : {"deps/a/x", "deps/b/x", "_build/test/lib/a/x"})
+      testing::write_file(run.upper() + "/" + path, "2");
+    testing::write_file(run.upper() + "/mix.lock", lock_of("2"));
+  }));
 }
 
 TEST_CASE("a rollback of one dependency that is killed leaves one of two trees") {
@@ -215,18 +203,16 @@ void fill_closed(const Project& project) {
 }
 
 bool commit_closed(const Project& project, const std::function<void()>& before_commit) {
-  auto transaction = Transaction::begin(project.store(), new_run_id(), {});
-  if (!transaction) return false;
-  const std::string& upper = transaction->upper();
-  for (const char* path : {"/shut/x", "/shut/new", "/opened/x"})
-    testing::write_file(upper + path, "new");
-  testing::whiteout(upper + "/shut/gone");
-  ::chmod((upper + "/shut").c_str(), 0500);
-  ::chmod((upper + "/opened").c_str(), 0700);
-  settle_times(upper);
-  before_commit();
-  const auto set = transaction->changes({"test", {"**"}});
-  return set && transaction->commit(*set) && transaction->late_conflicts().empty();
+  const auto fill_upper = [](const Transaction& run) {
+    const std::string& upper = run.upper();
+    for (const char* path : {"/shut/x", "/shut/new", "/opened/x"})
+      testing::write_file(upper + path, "new");
+    testing::whiteout(upper + "/shut/gone");
+    ::chmod((upper + "/shut").c_str(), 0500);
+    ::chmod((upper + "/opened").c_str(), 0700);
+    settle_times(upper);
+  };
+  return testing::commit_filled(project, {"test", {"**"}}, fill_upper, before_commit);
 }
 
 // Only an ordinary user is kept out by a mode: tests/run.sh runs this as one.

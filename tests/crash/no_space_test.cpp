@@ -4,11 +4,8 @@
 // broken: the commit, the rollback or the recovery says so, nothing is lost, and with space again
 // the project is the one from before or the one from after.
 
-#include <sys/stat.h>
-
 #include <catch2/catch.hpp>
 #include <cerrno>
-#include <string>
 
 #include "guard/snapshot/rollback.hpp"
 #include "tests/crash/support/scenario.hpp"

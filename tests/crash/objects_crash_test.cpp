@@ -3,15 +3,11 @@
 // Kills the process at every system call that changes something while objects are kept, the index
 // is brought up to date and packs are compacted: nothing that was committed may be lost.
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <random>
 #include <string>
 
 #include "guard/snapshot/objects.hpp"
@@ -24,18 +20,13 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::killed_at;
+using testing::noise;
+using testing::open_objects;
 using testing::Project;
 using testing::start_counting;
 using testing::use_memory;
 
 using Contents = std::map<ObjectId, std::string>;
-
-std::string noise(std::size_t size, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(generator());
-  return bytes;
-}
 
 // Some that are found again by their number: [from, to).
 Contents numbered(unsigned from, unsigned to) {
@@ -55,18 +46,14 @@ bool keep(Objects& objects, const Contents& contents) {
 }
 
 bool open_and_keep(const Project& project, const Contents& contents) {
-  auto objects = Objects::open(project.store());
+  const Store store = project.store();
+  start_counting();
+  auto objects = Objects::open(store);
   return objects && keep(*objects, contents);
 }
 
-Objects open(const Project& project) {
-  auto objects = Objects::open(project.store());
-  if (!objects) FAIL(objects.error().message);
-  return std::move(*objects);
-}
-
 void check_sound(const Project& project, const Contents& contents) {
-  const Objects objects = open(project);
+  const Objects objects = open_objects(project.store());
   for (const auto& [id, content] : contents) REQUIRE(objects.get(id) == content);
   const auto check = objects.check();
   REQUIRE(check);
@@ -114,12 +101,7 @@ TEST_CASE("objects that are being kept when the process is killed do not harm th
   all[object_id_of(large)] = large;
   Sweep sweep;
   sweep.prepare = [&](const Project& project) { REQUIRE(open_and_keep(project, before)); };
-  sweep.act = [&](const Project& project) {
-    const auto store = project.store();
-    start_counting();
-    auto objects = Objects::open(store);
-    return objects && keep(*objects, all);
-  };
+  sweep.act = [&](const Project& project) { return open_and_keep(project, all); };
   sweep.after = [&](const Project& project) {
     check_sound(project, before);
     REQUIRE(open_and_keep(project, all));
@@ -134,12 +116,7 @@ TEST_CASE("a store of objects whose first use is killed can be used") {
   const Contents all = numbered(0, 5);
   Sweep sweep;
   sweep.prepare = [](const Project& project) { REQUIRE(project.store().exists()); };
-  sweep.act = [&](const Project& project) {
-    const auto store = project.store();
-    start_counting();
-    auto objects = Objects::open(store);
-    return objects && keep(*objects, all);
-  };
+  sweep.act = [&](const Project& project) { return open_and_keep(project, all); };
   sweep.after = [&](const Project& project) {
     check_sound(project, {});
     REQUIRE(open_and_keep(project, all));
@@ -171,18 +148,11 @@ const unsigned kLive = 10;
 const unsigned kAll = 40;
 
 void two_packs(const Project& project) {
-  Objects objects = open(project);
+  Objects objects = open_objects(project.store());
   REQUIRE(keep(objects, numbered(0, kFirst)));
   REQUIRE(objects.compact([](const ObjectId&) { return true; }) == 0U);
   REQUIRE(keep(objects, numbered(kFirst, kAll)));
   REQUIRE(fs::exists(project.at(".mixguard/packs/00000002.pack")));
-}
-
-std::uint64_t size_of_packs(const Project& project) {
-  std::uint64_t size = 0;
-  for (const auto& file : fs::directory_iterator(project.at(".mixguard/packs")))
-    size += file.file_size();
-  return size;
 }
 
 TEST_CASE("a compact() that is killed loses nothing, and the next one finishes the work") {
@@ -200,9 +170,9 @@ TEST_CASE("a compact() that is killed loses nothing, and the next one finishes t
   };
   sweep.after = [&](const Project& project) {
     check_sound(project, live);
-    REQUIRE(open(project).compact(is_live));
+    REQUIRE(open_objects(project.store()).compact(is_live));
     check_sound(project, live);
-    REQUIRE(size_of_packs(project) == size);
+    REQUIRE(testing::size_of_packs(project.store()) == size);
   };
   sweep.nested = 4;
   run(sweep, 8);

@@ -267,13 +267,11 @@ TEST_CASE("control: files exchanged without a sync are empty after a power cut",
 
 // Carries out one run that writes `a`; the rest is left to the patterns.
 bool write_a(const World& project, const std::vector<std::string>& patterns) {
-  auto transaction = Transaction::begin(project.store(), new_run_id(), {});
-  if (!transaction) return false;
-  write_file(transaction->upper() + "/a", "ours");
-  write_file(transaction->upper() + "/refused", "kept aside");
-  start_counting();
-  const auto set = transaction->changes({"test", patterns});
-  return set && transaction->commit(*set);
+  const auto fill = [](const Transaction& run) {
+    write_file(run.upper() + "/a", "ours");
+    write_file(run.upper() + "/refused", "kept aside");
+  };
+  return testing::commit_filled(project, {"test", patterns}, fill, start_counting);
 }
 
 TEST_CASE("after a power cut the undo set and the quarantine are what they were", "[power]") {

@@ -8,7 +8,6 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <string>
 
 #include "guard/snapshot/rollback.hpp"
 #include "tests/crash/support/scenario.hpp"

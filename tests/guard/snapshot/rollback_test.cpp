@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 using testing::lines;
 using testing::Project;
 using testing::run;
+using testing::undo;
 using testing::write_file;
 using Lines = std::vector<std::string>;
 
@@ -53,13 +54,6 @@ void fill(const Project& project) {
   project.write("tmp/sub/x", "x");
   ::chmod(project.at("tmp/sub").c_str(), 0500);
   fs::create_symlink("lib/a.ex", project.at("link"));
-}
-
-RollbackReport undo(const Store& store, const std::string& run_id,
-                    const RollbackOptions& options = {}) {
-  auto report = rollback(store, run_id, options);
-  if (!report) FAIL(report.error().message);
-  return std::move(*report);
 }
 
 TEST_CASE("a rollback brings back exactly what was, and can be rolled back itself") {

@@ -23,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::lines;
 using testing::Project;
+using testing::undo;
 
 using Lines = std::vector<std::string>;
 
@@ -78,13 +79,6 @@ void fill(const Pair& pair) {
   pair.outside.write("gone", "bye");
 }
 
-RollbackReport roll_back(const Pair& pair, const std::string& run_id,
-                         const RollbackOptions& options = {}) {
-  auto report = rollback(pair.project.store(), run_id, options);
-  if (!report) FAIL(report.error().message);
-  return std::move(*report);
-}
-
 TEST_CASE("what a run changes outside of the project is committed with the project") {
   if (!testing::can_mount_overlays()) return;
   const Pair pair;
@@ -110,7 +104,7 @@ TEST_CASE("a rollback undoes it everywhere, and can be undone in turn") {
   const auto done = run(pair, usual());
   const auto after = pair.outside.state();
 
-  const auto undone = roll_back(pair, "last");
+  const auto undone = undo(pair.project.store(), "last");
   CHECK(pair.project.state() == project_before);
   CHECK(pair.outside.state() == before);
   CHECK(undone.skipped.empty());
@@ -118,10 +112,10 @@ TEST_CASE("a rollback undoes it everywhere, and can be undone in turn") {
                                       "modified " + pair.out("lib/x/a.beam"),
                                       "deleted " + pair.out("lib/x/b.beam"), "modified lib/a.ex"});
 
-  roll_back(pair, undone.undo_id);
+  undo(pair.project.store(), undone.undo_id);
   CHECK(pair.project.read("lib/a.ex") == "new");
   CHECK(pair.outside.state() == after);
-  roll_back(pair, done.run_id);
+  undo(pair.project.store(), done.run_id);
   CHECK(pair.outside.state() == before);
 }
 
@@ -140,7 +134,7 @@ TEST_CASE("several runs are undone as one outside of the project as well") {
              [] {}});
   RollbackOptions all;
   all.all = true;
-  roll_back(pair, "last", all);
+  undo(pair.project.store(), "last", all);
   CHECK(pair.outside.state() == before);
   CHECK(pair.project.read("lib/a.ex") == "old");
 }
@@ -152,7 +146,7 @@ TEST_CASE("a path outside is chosen by its absolute name, the build by what it i
   run(pair, usual());
   RollbackOptions one;
   one.paths = {pair.out("lib/x/a.beam")};
-  const auto report = roll_back(pair, "last", one);
+  const auto report = undo(pair.project.store(), "last", one);
   CHECK(lines(report.undone) == Lines{"modified " + pair.out("lib/x/a.beam")});
   CHECK(pair.outside.read("lib/x/a.beam") == "old");
   CHECK(pair.outside.read("lib/x/b.beam") == "made");
@@ -209,7 +203,7 @@ TEST_CASE("an edit outside meanwhile is a conflict; one afterwards is left alone
   CHECK(pair.outside.read("lib/x/a.beam") == "theirs");
 
   pair.outside.write("lib/x/b.beam", "edited");
-  const auto report = roll_back(pair, "last");
+  const auto report = undo(pair.project.store(), "last");
   CHECK(report.skipped == Lines{pair.out("lib/x/b.beam")});
   CHECK(pair.outside.read("lib/x/b.beam") == "edited");
   CHECK(pair.outside.read("gone") == "bye");
@@ -227,7 +221,7 @@ TEST_CASE("a directory outside that is gone is skipped by a rollback, the projec
     testing::write_file(pair.out("lib/x/a.beam"), "another");
   }
   SECTION("a symlink to it") { fs::create_directory_symlink(moved, pair.outside.root()); }
-  const auto report = roll_back(pair, "last");
+  const auto report = undo(pair.project.store(), "last");
   CHECK(report.skipped ==
         Lines{pair.out("gone"), pair.out("lib/x/a.beam"), pair.out("lib/x/b.beam")});
   CHECK(pair.project.read("lib/a.ex") == "old");

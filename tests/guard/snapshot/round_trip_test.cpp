@@ -4,8 +4,6 @@
 // alone would have made, rolled back it is what it was, and that rolled back it is the former.
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,7 +23,6 @@
 #include <string>
 #include <vector>
 
-#include "guard/snapshot/preimage.hpp"
 #include "guard/snapshot/rollback.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
 
@@ -36,6 +33,7 @@ namespace fs = std::filesystem;
 using testing::Project;
 using testing::read_file;
 using testing::run;
+using testing::undo;
 using testing::write_file;
 
 void expect(bool good, const std::string& what) {
@@ -298,12 +296,6 @@ void in(const std::string& root, const std::function<void()>& body) {
   });
 }
 
-void undo(const Store& store, const std::string& run_id) {
-  const auto report = rollback(store, run_id, {});
-  if (!report) FAIL(report.error().message);
-  CHECK(report->skipped.empty());
-}
-
 void check_round_trip(const Row& row, mode_t mask) {
   Project project;
   Project bare;
@@ -325,10 +317,10 @@ void check_round_trip(const Row& row, mode_t mask) {
   const auto after = looks_of(project.root());
   if (!row.splits_links) CHECK(after == looks_of(bare.root()));
   CHECK(testing::overlay_residue(project.root()).empty());
-  undo(store, "last");
+  CHECK(undo(store, "last").skipped.empty());
   CHECK(looks_of(project.root()) == before);
   CHECK(project.state() == before_times);
-  undo(store, store.runs()->back());
+  CHECK(undo(store, store.runs()->back()).skipped.empty());
   CHECK(looks_of(project.root()) == after);
   ::umask(usual);
 }

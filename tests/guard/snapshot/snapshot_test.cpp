@@ -21,14 +21,11 @@ namespace mixguard::guard {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::noise;
+using testing::open_objects;
 using testing::Project;
+using testing::size_of_packs;
 using Lines = std::vector<std::string>;
-
-Objects open_objects(const Store& store) {
-  auto objects = Objects::open(store);
-  if (!objects) FAIL(objects.error().message);
-  return std::move(*objects);
-}
 
 Snapshot create(const Store& store) {
   Objects objects = open_objects(store);
@@ -355,13 +352,6 @@ TEST_CASE("snapshots of the same tree share everything") {
   CHECK(snapshot_ids(store)->size() == 21);
 }
 
-std::uint64_t packs_size(const Store& store) {
-  std::uint64_t size = 0;
-  for (const auto& entry : fs::directory_iterator(store.path() + "/packs"))
-    size += entry.file_size();
-  return size;
-}
-
 TEST_CASE("what is forgotten frees its space, and nothing else goes") {
   Project project;
   fill(project);
@@ -371,7 +361,7 @@ TEST_CASE("what is forgotten frees its space, and nothing else goes") {
   fs::remove(project.at("noise"));
   const Snapshot kept = create(store);
   const auto before = project.state();
-  const std::uint64_t full = packs_size(store);
+  const std::uint64_t full = size_of_packs(store);
   Retention retention;
   retention.count = 1;
   {
@@ -381,7 +371,7 @@ TEST_CASE("what is forgotten frees its space, and nothing else goes") {
     CHECK(pruned->removed == Lines{old.id});
     CHECK(pruned->kept_back.empty());
   }
-  CHECK(packs_size(store) <= full);
+  CHECK(size_of_packs(store) <= full);
   CHECK(snapshot_ids(store).value() == Lines{kept.id});
   ruin(project);
   put_back(store, kept);

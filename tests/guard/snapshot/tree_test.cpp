@@ -24,6 +24,7 @@ namespace mixguard::guard {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::expect;
 using testing::Project;
 
 // What a container profile older than openat2(2) does to it.
@@ -38,10 +39,6 @@ void hide_openat2() {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
       ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
     throw std::runtime_error("seccomp");
-}
-
-void expect(bool good, const std::string& what) {
-  if (!good) throw std::runtime_error(what);
 }
 
 void expect_confined(const std::string& root) {
