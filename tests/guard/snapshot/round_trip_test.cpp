@@ -230,6 +230,35 @@ const std::vector<Row>& rows() {
          fs::create_hard_link("one", "two"), fs::create_hard_link("one", "dir/three");
        },
        [] { write_file("dir/three", "changed"), fs::remove("two"); }, true},
+      {"an umbrella whose apps come, change and go, with all that may lie in them",
+       [] {
+         for (const std::string app : {"core", "web", "old"}) {
+           const std::string home = "apps/" + app;
+           write_file(home + "/mix.exs", app), write_file(home + "/lib/" + app + ".ex", "old");
+           fs::create_directories(home + "/priv/static");
+           write_at(home + "/data.db", 4 << 20);
+           // As Mix builds it.
+           fs::create_directories("_build/dev/lib/" + app + "/ebin");
+           fs::create_symlink("../../../../apps/" + app + "/priv",
+                              "_build/dev/lib/" + app + "/priv");
+         }
+         write_file("mix.exs", "umbrella"), write_file("config/config.exs", "old");
+         write_file("apps/core/LICENSE", "l");
+         fs::create_hard_link("apps/core/LICENSE", "apps/old/LICENSE");
+         fs::create_hard_link("apps/core/LICENSE", "apps/web/LICENSE");
+       },
+       [] {
+         fs::remove_all("apps/old"), fs::remove_all("_build/dev/lib/old");
+         write_file("apps/web/lib/web.ex", "new"), fs::remove("apps/web/LICENSE");
+         fs::remove("apps/web/priv/static"), write_at("apps/web/data.db", 2 << 20);
+         write_file("_build/dev/lib/web/ebin/web.beam", "new");
+         write_file("apps/new/mix.exs", "new"), fs::create_directories("apps/new/priv/static");
+         write_at("apps/new/data.db", 4 << 20);
+         fs::create_directories("_build/dev/lib/new");
+         fs::create_symlink("../../../../apps/new/priv", "_build/dev/lib/new/priv");
+         write_file("apps/new/LICENSE", "l");
+         fs::create_hard_link("apps/new/LICENSE", "apps/new/COPYING");
+       }},
       {"extended attributes",
        [] {
          for (const char* name : {"changes", "only", "loses", "goes"}) {
