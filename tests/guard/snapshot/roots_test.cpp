@@ -40,10 +40,11 @@ struct Commands {
   std::function<void()> meanwhile = [] {};
 };
 
-testing::Done run(const Pair& pair, const Commands& commands, const OutsideRoot& root) {
+testing::Done run(const Pair& pair, const Commands& commands, const OutsideRoot& root,
+                  const std::string& build = "_build") {
   testing::Done done;
   done.run_id = new_run_id();
-  auto transaction = Transaction::begin(pair.project.store(), done.run_id, {}, {root});
+  auto transaction = Transaction::begin(pair.project.store(), done.run_id, {}, {root}, build);
   if (!transaction) FAIL(transaction.error().message);
   testing::in_overlay(pair.project.root(), transaction->upper(), transaction->work(),
                       commands.project);
@@ -139,7 +140,7 @@ TEST_CASE("several runs are undone as one outside of the project as well") {
   CHECK(pair.project.read("lib/a.ex") == "old");
 }
 
-TEST_CASE("a path outside is chosen by its absolute name, the build by what it is") {
+TEST_CASE("a path outside is chosen by its absolute name") {
   if (!testing::can_mount_overlays()) return;
   const Pair pair;
   fill(pair);
@@ -150,6 +151,37 @@ TEST_CASE("a path outside is chosen by its absolute name, the build by what it i
   CHECK(lines(report.undone) == Lines{"modified " + pair.out("lib/x/a.beam")});
   CHECK(pair.outside.read("lib/x/a.beam") == "old");
   CHECK(pair.outside.read("lib/x/b.beam") == "made");
+  CHECK(pair.project.read("lib/a.ex") == "new");
+}
+
+TEST_CASE("the build is chosen by where the run had it, not by its name") {
+  if (!testing::can_mount_overlays()) return;
+  const Pair pair;
+  fill(pair);
+  pair.project.write("_build/dev/lib/a/x", "old");
+  const auto before = pair.outside.state();
+  Commands commands = usual();
+  commands.project = [] {
+    testing::write_file("lib/a.ex", "new");
+    testing::write_file("_build/dev/lib/a/x", "new");
+  };
+  RollbackOptions options;
+  options.build = true;
+  SECTION("outside") {
+    run(pair, commands, {pair.outside.root(), {"**"}, {}}, pair.outside.root());
+    const auto report = undo(pair.project.store(), "last", options);
+    CHECK(lines(report.undone) == Lines{"created " + pair.out("gone"),
+                                        "modified " + pair.out("lib/x/a.beam"),
+                                        "deleted " + pair.out("lib/x/b.beam")});
+    CHECK(pair.outside.state() == before);
+    CHECK(pair.project.read("_build/dev/lib/a/x") == "new");
+  }
+  SECTION("in the project") {
+    run(pair, commands);
+    const auto report = undo(pair.project.store(), "last", options);
+    CHECK(lines(report.undone) == Lines{"modified _build/dev/lib/a/x"});
+    CHECK(pair.outside.read("lib/x/a.beam") == "new");
+  }
   CHECK(pair.project.read("lib/a.ex") == "new");
 }
 
