@@ -27,9 +27,9 @@ using testing::Project;
 using testing::size_of_packs;
 using Lines = std::vector<std::string>;
 
-Snapshot create(const Store& store) {
+Snapshot create(const Store& store, const std::vector<std::string>& outside = {}) {
   Objects objects = open_objects(store);
-  auto snapshot = create_snapshot(store, objects, "", {});
+  auto snapshot = create_snapshot(store, objects, "", outside);
   if (!snapshot) FAIL(snapshot.error().message);
   return std::move(*snapshot);
 }
@@ -215,6 +215,28 @@ TEST_CASE("directories outside of the project are kept and put back with it") {
   }
   fs::rename(gone.root() + "-moved", gone.root());
   CHECK(check_store(store, objects)->damage.empty());
+}
+
+TEST_CASE("a snapshot is not put back while git is at work in a repository outside") {
+  Project project;
+  Project outside;
+  project.write("lib/a.ex", "old");
+  outside.write(".git/HEAD", "old");
+  const Store store = project.store();
+  const Snapshot snapshot = create(store, {outside.root()});
+  project.write("lib/a.ex", "new");
+  outside.write(".git/HEAD", "new");
+  outside.write(".git/index.lock", "");
+  Objects objects = open_objects(store);
+  const auto refused = restore(store, objects, snapshot, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == EBUSY);
+  CHECK(refused.error().message.find(outside.at(".git/index.lock")) != std::string::npos);
+  CHECK(project.read("lib/a.ex") == "new");
+  CHECK(store.runs()->empty());
+  fs::remove(outside.at(".git/index.lock"));
+  put_back(store, snapshot);
+  CHECK(outside.read(".git/HEAD") == "old");
 }
 
 TEST_CASE("one path is put back alone, with the directories that lead to it") {
