@@ -119,6 +119,32 @@ TEST_CASE("one of two updated dependencies is undone, and the line of the other 
   CHECK(start.size() > 1);
 }
 
+TEST_CASE("what of a run was undone already is in the way of nothing") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto done = run(store, kAll, [] { update_both(), compile_a(); });
+  RollbackOptions lock;
+  lock.paths = {"mix.lock"};
+  undo(store, "last", lock);
+  REQUIRE(project.read("mix.lock") == lock_of("1", "1"));
+  SECTION("a dependency, then the rest") {
+    CHECK(undo(store, "last", only("a")).is_complete());
+    CHECK(project.read("deps/a/lib/a.ex") == "1");
+    CHECK(project.read("deps/b/lib/b.ex") == "2");
+    CHECK(undo(store, "last").is_complete());
+  }
+  SECTION("the rest at once") { CHECK(undo(store, "last").is_complete()); }
+  CHECK(project.read("mix.lock") == lock_of("1", "1"));
+  for (const char* path : {"deps/a/lib/a.ex", "deps/b/lib/b.ex", "_build/dev/lib/a/ebin/a.beam"})
+    CHECK(project.read(path) == "1");
+  CHECK_FALSE(project.has("deps/a/new.ex"));
+  const auto nothing = rollback(store, done.run_id, {});
+  REQUIRE_FALSE(nothing);
+  CHECK(nothing.error().code == EALREADY);
+}
+
 TEST_CASE("where Mix has no mark to compare by, the dependency's own build is made anew") {
   if (!testing::can_mount_overlays()) return;
   Project project;

@@ -185,6 +185,45 @@ TEST_CASE("the build is chosen by where the run had it, not by its name") {
   CHECK(pair.project.read("lib/a.ex") == "new");
 }
 
+TEST_CASE("while git is at work in a repository outside, nothing is rolled back in it") {
+  if (!testing::can_mount_overlays()) return;
+  const Pair pair;
+  fill(pair);
+  pair.outside.write(".git/HEAD", "old");
+  Commands commands = usual();
+  commands.outside = [] {
+    testing::write_file(".git/HEAD", "new");
+    testing::write_file("lib/x/a.beam", "new");
+  };
+  run(pair, commands);
+  const std::string lock = pair.out(".git/index.lock");
+  testing::write_file(lock, "");
+  const Store store = pair.project.store();
+  RollbackOptions options;
+  SECTION("it says so and changes nothing") {
+    const auto refused = rollback(store, "last", options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == EBUSY);
+    CHECK(refused.error().message.find(lock) != std::string::npos);
+    CHECK(pair.project.read("lib/a.ex") == "new");
+    CHECK(pair.outside.read(".git/HEAD") == "new");
+    fs::remove(lock);
+    CHECK(undo(store, "last").skipped.empty());
+    CHECK(pair.outside.read(".git/HEAD") == "old");
+  }
+  SECTION("unless forced") {
+    options.force = true;
+    undo(store, "last", options);
+    CHECK(pair.outside.read(".git/HEAD") == "old");
+  }
+  SECTION("and what is not in the repository is") {
+    options.paths = {"lib", pair.out("lib")};
+    undo(store, "last", options);
+    CHECK(pair.project.read("lib/a.ex") == "old");
+    CHECK(pair.outside.read("lib/x/a.beam") == "old");
+  }
+}
+
 TEST_CASE("what may not be written outside is quarantined, by patterns relative to there") {
   if (!testing::can_mount_overlays()) return;
   const Pair pair;

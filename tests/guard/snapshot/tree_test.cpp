@@ -15,6 +15,8 @@
 #include <cstddef>
 #include <filesystem>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "guard/snapshot/rollback.hpp"
 #include "guard/snapshot/transaction.hpp"
@@ -96,6 +98,16 @@ TEST_CASE("a directory's content follows it directly in path order") {
   CHECK(tree::is_at_or_below("a", "a"));
   CHECK(tree::is_at_or_below("a", ""));
   CHECK_FALSE(tree::is_at_or_below("ab", "a"));
+}
+
+TEST_CASE("of paths the topmost are those that lie below no other") {
+  using Paths = std::vector<std::string>;
+  CHECK(tree::topmost({"shared/c", "shared-ui", "shared"}) == Paths{"shared", "shared-ui"});
+  CHECK(tree::topmost({"shared", "shared-ui", "shared/c"}) == Paths{"shared", "shared-ui"});
+  CHECK(tree::topmost({"a/b/c", "a.b", "a/b", "a/bc"}) == Paths{"a/b", "a/bc", "a.b"});
+  CHECK(tree::topmost({"x", "", "y"}) == Paths{""});
+  CHECK(tree::topmost({"x", "x"}) == Paths{"x"});
+  CHECK(tree::topmost({}).empty());
 }
 
 TEST_CASE("the trash is emptied whatever is in it") {
