@@ -61,9 +61,12 @@ std::vector<std::string> overlay_residue(const std::string& root);
 // Fails the test instead when MIXGUARD_MUST_SANDBOX=1.
 bool can_mount_overlays();
 
+// In memory much of a file system's work falls away: for tests with many files.
+enum class On { kDisk, kMemory };
+
 class Project {
  public:
-  Project();
+  explicit Project(On on = On::kDisk);
   ~Project();
   Project(const Project&) = delete;
   Project& operator=(const Project&) = delete;
@@ -194,8 +197,10 @@ inline int overlay_child(const std::string& root, const std::string& upper, cons
   });
 }
 
-inline std::string make_temporary() {
+inline std::string make_temporary(On on = On::kDisk) {
+  constexpr const char* kMemory = "/dev/shm";
   const char* base = std::getenv("TMPDIR");
+  if (on == On::kMemory && fs::exists(kMemory)) base = kMemory;
   std::string name = std::string(base != nullptr ? base : "/tmp") + "/mixguard-test-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
   return fs::canonical(name);
@@ -306,7 +311,7 @@ inline bool can_mount_overlays() {
   return false;
 }
 
-inline Project::Project() : root_(detail::make_temporary()) {}
+inline Project::Project(On on) : root_(detail::make_temporary(on)) {}
 inline Project::~Project() { remove_all(root_); }
 
 inline guard::Store Project::store() const {
