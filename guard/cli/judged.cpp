@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+
 #include "guard/exit_code.hpp"
 #include "guard/files.hpp"
 #include "guard/snapshot/tree.hpp"

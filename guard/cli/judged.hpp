@@ -4,7 +4,6 @@
 // What several verbs share: `check` and `explain` ask and print the answer; `rollback`, `recover`
 // and `audit` open the project's store.
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <vector>
 
@@ -13,6 +12,10 @@
 #include "guard/recovery.hpp"
 #include "guard/request.hpp"
 #include "policy/explain.hpp"
+
+namespace CLI {
+class Validator;
+}
 
 namespace mixguard::guard::cli {
 

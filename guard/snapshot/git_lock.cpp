@@ -25,7 +25,8 @@ std::string repository_of(const std::string& path) {
 
 }  // namespace
 
-Result<void> refuse_while_git_works(const LiveTrees& trees, const std::vector<Op>& ops) {
+Result<void> refuse_while_git_works(const LiveTrees& trees, const std::vector<Op>& ops,
+                                    GoingLock going) {
   std::set<std::pair<std::string, std::string>> locks;  // root and path
   for (const Op& op : ops) {
     if (std::string repository = repository_of(op.path); !repository.empty())
@@ -37,6 +38,7 @@ Result<void> refuse_while_git_works(const LiveTrees& trees, const std::vector<Op
     auto node = tree::Parents(*live).look(lock);
     if (!node) return propagate(node);
     const bool goes =
+        going == GoingLock::kOfTheRun &&
         std::any_of(ops.begin(), ops.end(), [&, at = &root, path = &lock](const Op& op) {
           return op.root == *at && op.path == *path && same_object(op.before, *node);
         });

@@ -9,9 +9,16 @@
 
 namespace mixguard::guard {
 
+// Whose a lock is that the operations take away themselves.
+enum class GoingLock {
+  kOfTheRun,  // that is undone: it left the lock, and git is not at work
+  kOfGit,
+};
+
 // Fails when an operation would change a repository in which git is at work: its index.lock is
-// there, and is not what the operations take away themselves. Git would write its own version over
-// what is put back, or the repository would be made of two states.
-Result<void> refuse_while_git_works(const LiveTrees& trees, const std::vector<Op>& ops);
+// there. Git would write its own version over what is put back, or the repository would be made of
+// two states.
+Result<void> refuse_while_git_works(const LiveTrees& trees, const std::vector<Op>& ops,
+                                    GoingLock going);
 
 }  // namespace mixguard::guard

@@ -368,7 +368,8 @@ class Restoration {
     journal->touch_time = mix_layout::time_after(built_at_);
     if (options_.force) return journal;
     const LiveTrees trees(store_.project_fd(), store_.fd(), journal->extra_roots);
-    if (auto free = refuse_while_git_works(trees, journal->ops); !free) return propagate(free);
+    auto free = refuse_while_git_works(trees, journal->ops, GoingLock::kOfGit);
+    if (!free) return propagate(free);
     return journal;
   }
 

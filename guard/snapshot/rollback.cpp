@@ -629,7 +629,8 @@ Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
   if (!checked) return propagate(checked);
   if (!options.force) {
     const LiveTrees trees(store.project_fd(), store.fd(), journal.extra_roots);
-    if (auto free = refuse_while_git_works(trees, journal.ops); !free) return propagate(free);
+    auto free = refuse_while_git_works(trees, journal.ops, GoingLock::kOfTheRun);
+    if (!free) return propagate(free);
   }
   if (!options.dry_run && !journal.ops.empty()) {
     const bool whole = report.left_alone.empty();

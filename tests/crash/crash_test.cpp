@@ -6,7 +6,6 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <functional>
@@ -28,9 +27,9 @@ namespace mixguard::guard {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::changes_of;
 using testing::check_sound;
 using testing::fill;
+using testing::finished_state;
 using testing::killed_at;
 using testing::Project;
 using testing::recover_all;
@@ -42,14 +41,6 @@ using testing::TreeState;
 using testing::use_memory;
 using testing::World;
 using testing::write_through;
-
-TreeState finished_state(const Scenario& scenario) {
-  World project;
-  scenario.prepare(project);
-  REQUIRE(changes_of([&] { return scenario.act(project); }) > 10);
-  REQUIRE(recover(project.store()));
-  return project.state(scenario.times);
-}
 
 // One death at each step; every `nested`th of those is followed by a death at each step of the
 // recovery as well.
@@ -113,7 +104,8 @@ TEST_CASE("a rollback in two places that is killed leaves both from before or bo
 TEST_CASE("a transaction that is killed while it begins or is discarded leaves nothing") {
   use_memory();
   bool killed = true;
-  for (int step = 1; killed; ++step) {
+  int step = 1;
+  for (; killed; ++step) {
     World project;
     fill(project);
     const TreeState before = project.state();
@@ -125,6 +117,7 @@ TEST_CASE("a transaction that is killed while it begins or is discarded leaves n
     check_sound(project, before, before, Times::kCompared);
     REQUIRE(project.store().runs()->empty());
   }
+  CHECK(step > 5);
 }
 
 TEST_CASE("a rollback that is killed leaves the tree from before or from after") {
@@ -149,14 +142,11 @@ void updated(const Project& project) {
     project.write(path, "1");
   project.write("mix.lock", lock_of("1"));
   settle_times(project.root());
-  auto transaction = Transaction::begin(project.store(), new_run_id(), {});
-  REQUIRE(transaction);
-  for (const std::string path : {"deps/a/x", "deps/b/x", "_build/test/lib/a/x"})
-    testing::write_file(transaction->upper() + "/" + path, "2");
-  testing::write_file(transaction->upper() + "/mix.lock", lock_of("2"));
-  const auto set = transaction->changes(WritePolicy{"test", {"**"}});
-  REQUIRE(set);
-  REQUIRE(transaction->commit(*set));
+  REQUIRE(testing::commit_filled(project, {"test", {"**"}}, [](const Transaction& run) {
+    for (const std::string path : {"deps/a/x", "deps/b/x", "_build/test/lib/a/x"})
+      testing::write_file(run.upper() + "/" + path, "2");
+    testing::write_file(run.upper() + "/mix.lock", lock_of("2"));
+  }));
 }
 
 TEST_CASE("a rollback of one dependency that is killed leaves one of two trees") {
@@ -215,18 +205,16 @@ void fill_closed(const Project& project) {
 }
 
 bool commit_closed(const Project& project, const std::function<void()>& before_commit) {
-  auto transaction = Transaction::begin(project.store(), new_run_id(), {});
-  if (!transaction) return false;
-  const std::string& upper = transaction->upper();
-  for (const char* path : {"/shut/x", "/shut/new", "/opened/x"})
-    testing::write_file(upper + path, "new");
-  testing::whiteout(upper + "/shut/gone");
-  ::chmod((upper + "/shut").c_str(), 0500);
-  ::chmod((upper + "/opened").c_str(), 0700);
-  settle_times(upper);
-  before_commit();
-  const auto set = transaction->changes({"test", {"**"}});
-  return set && transaction->commit(*set) && transaction->late_conflicts().empty();
+  const auto fill_upper = [](const Transaction& run) {
+    const std::string& upper = run.upper();
+    for (const char* path : {"/shut/x", "/shut/new", "/opened/x"})
+      testing::write_file(upper + path, "new");
+    testing::whiteout(upper + "/shut/gone");
+    ::chmod((upper + "/shut").c_str(), 0500);
+    ::chmod((upper + "/opened").c_str(), 0700);
+    settle_times(upper);
+  };
+  return testing::commit_filled(project, {"test", {"**"}}, fill_upper, before_commit);
 }
 
 // Only an ordinary user is kept out by a mode: tests/run.sh runs this as one.
@@ -263,7 +251,8 @@ TEST_CASE("going back to a snapshot that is killed leaves the tree from before o
 TEST_CASE("a snapshot that is killed is there or not, and those before it are whole") {
   use_memory();
   bool killed = true;
-  for (int step = 1; killed; ++step) {
+  int step = 1;
+  for (; killed; ++step) {
     World project;
     testing::captured(project);
     const TreeState before = project.state();
@@ -285,12 +274,14 @@ TEST_CASE("a snapshot that is killed is there or not, and those before it are wh
     if (!killed) CHECK(check->snapshots == 2);
     CHECK(create_snapshot(store, *objects, "", {}));
   }
+  CHECK(step > 5);
 }
 
 TEST_CASE("a restore that is killed always ends as it was before the command") {
   use_memory();
   bool killed = true;
-  for (int step = 1; killed; ++step) {
+  int step = 1;
+  for (; killed; ++step) {
     World project;
     fill(project);
     const TreeState before = project.state();
@@ -305,6 +296,7 @@ TEST_CASE("a restore that is killed always ends as it was before the command") {
     INFO("killed at step " << step);
     check_sound(project, before, before, Times::kCompared);
   }
+  CHECK(step > 10);
 }
 
 }  // namespace

@@ -3,18 +3,15 @@
 // Kills the process at every system call that changes something while objects are kept, the index
 // is brought up to date and packs are compacted: nothing that was committed may be lost.
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <random>
 #include <string>
 
 #include "guard/snapshot/objects.hpp"
+#include "guard/snapshot/pack_record.hpp"
 #include "tests/crash/support/scenario.hpp"
 #include "tests/crash/support/victim.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
@@ -24,18 +21,13 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::killed_at;
+using testing::noise;
+using testing::open_objects;
 using testing::Project;
 using testing::start_counting;
 using testing::use_memory;
 
 using Contents = std::map<ObjectId, std::string>;
-
-std::string noise(std::size_t size, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(generator());
-  return bytes;
-}
 
 // Some that are found again by their number: [from, to).
 Contents numbered(unsigned from, unsigned to) {
@@ -55,24 +47,32 @@ bool keep(Objects& objects, const Contents& contents) {
 }
 
 bool open_and_keep(const Project& project, const Contents& contents) {
-  auto objects = Objects::open(project.store());
+  const Store store = project.store();
+  start_counting();
+  auto objects = Objects::open(store);
   return objects && keep(*objects, contents);
 }
 
-Objects open(const Project& project) {
-  auto objects = Objects::open(project.store());
-  if (!objects) FAIL(objects.error().message);
-  return std::move(*objects);
-}
-
 void check_sound(const Project& project, const Contents& contents) {
-  const Objects objects = open(project);
+  const Objects objects = open_objects(project.store());
   for (const auto& [id, content] : contents) REQUIRE(objects.get(id) == content);
   const auto check = objects.check();
   REQUIRE(check);
   for (const ObjectDamage& damage : check->damage)
     UNSCOPED_INFO(damage.where << ": " << damage.what);
   REQUIRE(check->damage.empty());
+}
+
+// Each of them has one record, which is in the index, and there is nothing else. None of them may
+// compress.
+void check_exactly(const Project& project, const Contents& contents) {
+  check_sound(project, contents);
+  std::uint64_t size = 0;
+  for (const auto& [id, content] : contents) size += RecordHeader::kSize + content.size();
+  const auto check = open_objects(project.store()).check();
+  REQUIRE(check);
+  REQUIRE(check->objects == contents.size());
+  REQUIRE(check->bytes == size);
 }
 
 // `act` dies at each of its steps; every `nested`th time the open() after it does so at each of its
@@ -106,7 +106,7 @@ void run(const Sweep& sweep, int at_least) {
   CHECK(step > at_least);
 }
 
-TEST_CASE("objects that are being kept when the process is killed do not harm those before") {
+TEST_CASE("objects whose keeping is killed harm none before, and put again each is there once") {
   use_memory();
   const Contents before = numbered(0, 5);
   Contents all = numbered(0, 20);
@@ -114,16 +114,11 @@ TEST_CASE("objects that are being kept when the process is killed do not harm th
   all[object_id_of(large)] = large;
   Sweep sweep;
   sweep.prepare = [&](const Project& project) { REQUIRE(open_and_keep(project, before)); };
-  sweep.act = [&](const Project& project) {
-    const auto store = project.store();
-    start_counting();
-    auto objects = Objects::open(store);
-    return objects && keep(*objects, all);
-  };
+  sweep.act = [&](const Project& project) { return open_and_keep(project, all); };
   sweep.after = [&](const Project& project) {
     check_sound(project, before);
     REQUIRE(open_and_keep(project, all));
-    check_sound(project, all);
+    check_exactly(project, all);
   };
   sweep.nested = 5;
   run(sweep, 6);
@@ -134,16 +129,11 @@ TEST_CASE("a store of objects whose first use is killed can be used") {
   const Contents all = numbered(0, 5);
   Sweep sweep;
   sweep.prepare = [](const Project& project) { REQUIRE(project.store().exists()); };
-  sweep.act = [&](const Project& project) {
-    const auto store = project.store();
-    start_counting();
-    auto objects = Objects::open(store);
-    return objects && keep(*objects, all);
-  };
+  sweep.act = [&](const Project& project) { return open_and_keep(project, all); };
   sweep.after = [&](const Project& project) {
     check_sound(project, {});
     REQUIRE(open_and_keep(project, all));
-    check_sound(project, all);
+    check_exactly(project, all);
   };
   sweep.nested = 8;
   run(sweep, 10);
@@ -171,26 +161,17 @@ const unsigned kLive = 10;
 const unsigned kAll = 40;
 
 void two_packs(const Project& project) {
-  Objects objects = open(project);
+  Objects objects = open_objects(project.store());
   REQUIRE(keep(objects, numbered(0, kFirst)));
   REQUIRE(objects.compact([](const ObjectId&) { return true; }) == 0U);
   REQUIRE(keep(objects, numbered(kFirst, kAll)));
   REQUIRE(fs::exists(project.at(".mixguard/packs/00000002.pack")));
 }
 
-std::uint64_t size_of_packs(const Project& project) {
-  std::uint64_t size = 0;
-  for (const auto& file : fs::directory_iterator(project.at(".mixguard/packs")))
-    size += file.file_size();
-  return size;
-}
-
 TEST_CASE("a compact() that is killed loses nothing, and the next one finishes the work") {
   use_memory();
   const Contents live = numbered(0, kLive);
   const auto is_live = [&](const ObjectId& id) { return live.contains(id); };
-  std::uint64_t size = 0;
-  for (const auto& [id, content] : live) size += 64 + content.size();
   Sweep sweep;
   sweep.prepare = two_packs;
   sweep.act = [&](const Project& project) {
@@ -200,9 +181,8 @@ TEST_CASE("a compact() that is killed loses nothing, and the next one finishes t
   };
   sweep.after = [&](const Project& project) {
     check_sound(project, live);
-    REQUIRE(open(project).compact(is_live));
-    check_sound(project, live);
-    REQUIRE(size_of_packs(project) == size);
+    REQUIRE(open_objects(project.store()).compact(is_live));
+    check_exactly(project, live);
   };
   sweep.nested = 4;
   run(sweep, 8);

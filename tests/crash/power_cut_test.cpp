@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "guard/audit/log.hpp"
+#include "guard/snapshot/objects.hpp"
 #include "guard/snapshot/rollback.hpp"
 #include "guard/snapshot/transaction.hpp"
 #include "tests/crash/support/disk.hpp"
@@ -71,6 +72,17 @@ class Rig {
       if (!early) disk_.cut(how);
     });
     return early;
+  }
+  // `act` dies right before its `step`th change and is done again; then the power goes. False: it
+  // came to its end the first time.
+  bool cut_after_death(int step, Cut how, const std::function<bool()>& act) {
+    bool died = false;
+    mounted([&] {
+      died = killed_at(step, act);
+      REQUIRE_FALSE(killed_at(INT_MAX, act));
+      disk_.cut(how);
+    });
+    return died;
   }
   int count(const std::function<bool()>& act) {
     int changes = 0;
@@ -267,13 +279,11 @@ TEST_CASE("control: files exchanged without a sync are empty after a power cut",
 
 // Carries out one run that writes `a`; the rest is left to the patterns.
 bool write_a(const World& project, const std::vector<std::string>& patterns) {
-  auto transaction = Transaction::begin(project.store(), new_run_id(), {});
-  if (!transaction) return false;
-  write_file(transaction->upper() + "/a", "ours");
-  write_file(transaction->upper() + "/refused", "kept aside");
-  start_counting();
-  const auto set = transaction->changes({"test", patterns});
-  return set && transaction->commit(*set);
+  const auto fill = [](const Transaction& run) {
+    write_file(run.upper() + "/a", "ours");
+    write_file(run.upper() + "/refused", "kept aside");
+  };
+  return testing::commit_filled(project, {"test", patterns}, fill, start_counting);
 }
 
 TEST_CASE("after a power cut the undo set and the quarantine are what they were", "[power]") {
@@ -304,6 +314,35 @@ TEST_CASE("after a power cut the undo set and the quarantine are what they were"
     REQUIRE(rollback(store, "last", {}));
     CHECK(project.read("a") == "theirs, not on disk yet");
   });
+}
+
+TEST_CASE("an object that is put again after a killed put survives a power cut", "[power]") {
+  if (!can_cut_power()) return;
+  testing::use_memory();
+  const std::string kind = GENERATE("ext4", "xfs");
+  // Longer than what is gathered in memory.
+  const std::string content = testing::noise(std::size_t{2} << 20, 1);
+  Rig rig(kind);
+  rig.prepare([](const World& project) { REQUIRE(project.store().exists()); });
+  const auto keep = [&] {
+    const Store store = rig.project().store();
+    start_counting();
+    auto objects = Objects::open(store);
+    return objects && objects->put(content) && objects->commit();
+  };
+  bool died = true;
+  int step = 1;
+  for (; died; ++step) {
+    INFO(kind << ", killed at step " << step);
+    rig.rewind();
+    died = rig.cut_after_death(step, Cut::kJournalKept, keep);
+    rig.mounted([&] {
+      const Objects objects = testing::open_objects(rig.project().store());
+      CHECK((objects.get(object_id_of(content)) == content));
+      CHECK(objects.check()->damage.empty());
+    });
+  }
+  CHECK(step > 6);
 }
 
 // A number that the victim and this process share.
@@ -343,7 +382,8 @@ TEST_CASE("a record whose writing has returned survives a power cut, and the cha
     return log.has_value();
   };
   bool cut = true;
-  for (int step = 1; cut; ++step) {
+  int step = 1;
+  for (; cut; ++step) {
     INFO(kind << ", step " << step);
     rig.rewind();
     cut = rig.cut_at(step, how, act);
@@ -359,6 +399,7 @@ TEST_CASE("a record whose writing has returned survives a power cut, and the cha
       CHECK((now && now->damage.empty() && !now->torn_tail));
     });
   }
+  CHECK(step > 8);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
 #include <array>
 #include <catch2/catch.hpp>
@@ -85,13 +84,20 @@ void whiteout(const std::string& path) {
   if (::mknod(path.c_str(), S_IFCHR, makedev(0, 0)) < 0) throw std::runtime_error("mknod");
 }
 
-bool commit(const Project& project, const std::function<void()>& before_commit) {
-  auto transaction = Transaction::begin(project.store(), guard::new_run_id(), {});
+bool commit_filled(const Project& project, const guard::WritePolicy& policy, const Fill& fill,
+                   const std::function<void()>& before_commit,
+                   const std::vector<guard::OutsideRoot>& outside) {
+  auto transaction = Transaction::begin(project.store(), guard::new_run_id(), {}, outside);
   if (!transaction) return false;
-  fill_upper(transaction->upper());
+  fill(*transaction);
   before_commit();
-  const auto set = transaction->changes(kPolicy);
-  return set && transaction->commit(*set);
+  const auto set = transaction->changes(policy);
+  return set && transaction->commit(*set) && transaction->late_conflicts().empty();
+}
+
+bool commit(const Project& project, const std::function<void()>& before_commit) {
+  return commit_filled(
+      project, kPolicy, [](const Transaction& run) { fill_upper(run.upper()); }, before_commit);
 }
 
 TreeState World::state(Times times) const {
@@ -101,19 +107,17 @@ TreeState World::state(Times times) const {
 }
 
 bool commit_both(const World& world, const std::function<void()>& before_commit) {
-  auto transaction = Transaction::begin(world.store(), guard::new_run_id(), {},
-                                        {{world.outside.root(), {"lib/**", "gone/**"}, {}}});
-  if (!transaction) return false;
-  fill_upper(transaction->upper());
-  const std::string upper = transaction->overlays_outside().at(0).upper;
-  write_file(upper + "/lib/x/a.beam", "new");
-  write_file(upper + "/lib/y/b.beam", "made");
-  write_file(upper + "/refused", "refused");
-  whiteout(upper + "/gone");
-  settle_times(upper);
-  before_commit();
-  const auto set = transaction->changes(kPolicy);
-  return set && transaction->commit(*set);
+  const auto fill_uppers = [](const Transaction& run) {
+    fill_upper(run.upper());
+    const std::string upper = run.overlays_outside().at(0).upper;
+    write_file(upper + "/lib/x/a.beam", "new");
+    write_file(upper + "/lib/y/b.beam", "made");
+    write_file(upper + "/refused", "refused");
+    whiteout(upper + "/gone");
+    settle_times(upper);
+  };
+  return commit_filled(world, kPolicy, fill_uppers, before_commit,
+                       {{world.outside.root(), {"lib/**", "gone/**"}, {}}});
 }
 
 void committed(const Project& project) {
@@ -123,14 +127,11 @@ void committed(const Project& project) {
 
 void committed_twice(const Project& project) {
   committed(project);
-  auto transaction = Transaction::begin(project.store(), guard::new_run_id(), {});
-  REQUIRE(transaction);
-  whiteout(transaction->upper() + "/lib");
-  write_file(transaction->upper() + "/new/dir/x", "y");
-  settle_times(transaction->upper());
-  const auto set = transaction->changes({"test", {"**"}});
-  REQUIRE(set);
-  REQUIRE(transaction->commit(*set));
+  REQUIRE(commit_filled(project, {"test", {"**"}}, [](const Transaction& run) {
+    whiteout(run.upper() + "/lib");
+    write_file(run.upper() + "/new/dir/x", "y");
+    settle_times(run.upper());
+  }));
 }
 
 void write_through(const Project& project) {
@@ -224,6 +225,14 @@ Scenario restoring() {
     return objects && snapshot && guard::restore(store, *objects, *snapshot, {});
   };
   return {captured, restore};
+}
+
+TreeState finished_state(const Scenario& scenario) {
+  World project;
+  scenario.prepare(project);
+  REQUIRE(changes_of([&] { return scenario.act(project); }) > 10);
+  REQUIRE(guard::recover(project.store()));
+  return project.state(scenario.times);
 }
 
 void check_sound(const World& project, const TreeState& before, const TreeState& after,

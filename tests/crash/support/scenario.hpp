@@ -6,9 +6,11 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "guard/snapshot/rollback.hpp"
-#include "guard/snapshot/store.hpp"
+#include "guard/snapshot/transaction.hpp"
+#include "guard/snapshot/write_policy.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
 
 namespace mixguard::testing {
@@ -30,6 +32,14 @@ void settle_times(const std::string& root);  // files and symlinks get one and t
 
 // The mark of something deleted, as an overlay makes it.
 void whiteout(const std::string& path);
+
+// One run, whose upper directories `fill` makes as a command over overlays would; `before_commit`
+// comes before the run looks at them. False when it fails, or leaves out what changed meanwhile.
+using Fill = std::function<void(const guard::Transaction&)>;
+bool commit_filled(
+    const Project& project, const guard::WritePolicy& policy, const Fill& fill,
+    const std::function<void()>& before_commit = [] {},
+    const std::vector<guard::OutsideRoot>& outside = {});
 
 // A commit of every kind of change, all but `before_commit` as one step.
 bool commit(const Project& project, const std::function<void()>& before_commit);
@@ -58,6 +68,9 @@ Scenario rollback_of_several();
 Scenario undoing_of_several();
 // Going back to a snapshot.
 Scenario restoring();
+
+// What the scenario makes of its project when nothing interferes.
+TreeState finished_state(const Scenario& scenario);
 
 // Recovers and checks that the project is one of the two, that recovering again does nothing and
 // that nothing is left over.

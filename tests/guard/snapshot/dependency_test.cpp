@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 using testing::lines;
 using testing::Project;
 using testing::run;
+using testing::undo;
 using testing::write_file;
 using Lines = std::vector<std::string>;
 
@@ -63,13 +64,6 @@ RollbackOptions only(const std::string& name, const std::string& directory = "")
   return options;
 }
 
-RollbackReport undo(const Store& store, const RollbackOptions& options,
-                    const std::string& run_id = "last") {
-  auto report = rollback(store, run_id, options);
-  if (!report) FAIL(report.error().message);
-  return std::move(*report);
-}
-
 TEST_CASE("one of two updated dependencies is undone, and the line of the other stays") {
   if (!testing::can_mount_overlays()) return;
   Project project;
@@ -79,7 +73,7 @@ TEST_CASE("one of two updated dependencies is undone, and the line of the other 
   run(store, kAll, [] { update_both(), compile_a(); });
   const auto updated = project.state();
 
-  const auto report = undo(store, only("a"));
+  const auto report = undo(store, "last", only("a"));
   CHECK(report.is_complete());
   CHECK(project.read("mix.lock") == lock_of("1", "2"));
   CHECK(project.read("deps/a/lib/a.ex") == "1");
@@ -100,11 +94,11 @@ TEST_CASE("one of two updated dependencies is undone, and the line of the other 
           std::pair(source.st_mtim.tv_sec, source.st_mtim.tv_nsec));
   }
   SECTION("that is undone") {
-    undo(store, {}, report.undo_id);
+    undo(store, report.undo_id);
     CHECK(project.state() == updated);
   }
   SECTION("then the other") {
-    const auto other = undo(store, only("b"));
+    const auto other = undo(store, "last", only("b"));
     CHECK(other.is_complete());
     CHECK(project.read("mix.lock") == lock_of("1", "1"));
     const auto nothing = rollback(store, report.run_ids.front(), only("a"));
@@ -112,17 +106,43 @@ TEST_CASE("one of two updated dependencies is undone, and the line of the other 
     CHECK(nothing.error().code == EALREADY);
   }
   SECTION("then the rest of the run") {
-    const auto rest = undo(store, {});
+    const auto rest = undo(store, "last");
     CHECK(rest.skipped.empty());
     CHECK(project.read("mix.lock") == lock_of("1", "1"));
     CHECK(project.read("deps/b/lib/b.ex") == "1");
     CHECK_FALSE(rollback(store, "last", {}));
-    undo(store, {}, rest.undo_id);
+    undo(store, rest.undo_id);
     CHECK(project.read("mix.lock") == lock_of("1", "2"));
-    undo(store, {}, report.undo_id);
+    undo(store, report.undo_id);
     CHECK(project.state() == updated);
   }
   CHECK(start.size() > 1);
+}
+
+TEST_CASE("what of a run was undone already is in the way of nothing") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto done = run(store, kAll, [] { update_both(), compile_a(); });
+  RollbackOptions lock;
+  lock.paths = {"mix.lock"};
+  undo(store, "last", lock);
+  REQUIRE(project.read("mix.lock") == lock_of("1", "1"));
+  SECTION("a dependency, then the rest") {
+    CHECK(undo(store, "last", only("a")).is_complete());
+    CHECK(project.read("deps/a/lib/a.ex") == "1");
+    CHECK(project.read("deps/b/lib/b.ex") == "2");
+    CHECK(undo(store, "last").is_complete());
+  }
+  SECTION("the rest at once") { CHECK(undo(store, "last").is_complete()); }
+  CHECK(project.read("mix.lock") == lock_of("1", "1"));
+  for (const char* path : {"deps/a/lib/a.ex", "deps/b/lib/b.ex", "_build/dev/lib/a/ebin/a.beam"})
+    CHECK(project.read(path) == "1");
+  CHECK_FALSE(project.has("deps/a/new.ex"));
+  const auto nothing = rollback(store, done.run_id, {});
+  REQUIRE_FALSE(nothing);
+  CHECK(nothing.error().code == EALREADY);
 }
 
 TEST_CASE("where Mix has no mark to compare by, the dependency's own build is made anew") {
@@ -132,7 +152,7 @@ TEST_CASE("where Mix has no mark to compare by, the dependency's own build is ma
   fs::remove(project.at("_build/dev/lib/app/.mix/compile.lock"));
   const Store store = project.store();
   run(store, kAll, [] { update_both(), compile_a(); });
-  CHECK(undo(store, only("a")).is_complete());
+  CHECK(undo(store, "last", only("a")).is_complete());
   CHECK_FALSE(project.has("_build/dev/lib/a"));
 }
 
@@ -145,7 +165,7 @@ TEST_CASE("what needs a dependency only to compile is told by the mark that Mix 
   project.write("_build/dev/lib/c/ebin/c.beam", "1");
   const Store store = project.store();
   run(store, kAll, [] { update_both(), write_file("deps/c/.fetch", "x"); });
-  CHECK(undo(store, only("a")).is_complete());
+  CHECK(undo(store, "last", only("a")).is_complete());
   CHECK_FALSE(project.has("_build/dev/lib/c"));
   CHECK(project.has("deps/c/c.ex"));
 }
@@ -162,7 +182,7 @@ TEST_CASE("a run that changed one dependency alone is undone as a whole by its n
     write_file("deps/a/lib/a.ex", "2");
     compile_a();
   });
-  undo(store, only("a"));
+  undo(store, "last", only("a"));
   CHECK(project.state(testing::Times::kIgnored) == start);
   CHECK_FALSE(rollback(store, "last", {}));
 }
@@ -178,25 +198,25 @@ TEST_CASE("a line that a later run wrote beside it stays, and an edit of the lin
   });
   run(store, kAll, [] { write_file("mix.lock", lock_of("2", "3")); });
   SECTION("later run") {
-    CHECK(undo(store, only("a"), first.run_id).is_complete());
+    CHECK(undo(store, first.run_id, only("a")).is_complete());
     CHECK(project.read("mix.lock") == lock_of("1", "3"));
     CHECK(project.read("deps/a/lib/a.ex") == "1");
   }
   SECTION("edit") {
     project.write("mix.lock", lock_of("9", "3"));
-    const auto report = undo(store, only("a"), first.run_id);
+    const auto report = undo(store, first.run_id, only("a"));
     REQUIRE(report.left_alone.size() == 1);
     CHECK(report.left_alone.front().why == "its line in mix.lock was edited since");
     CHECK(report.undo_id.empty());
     CHECK(project.read("deps/a/lib/a.ex") == "2");
     RollbackOptions force = only("a");
     force.force = true;
-    CHECK(undo(store, force, first.run_id).is_complete());
+    CHECK(undo(store, first.run_id, force).is_complete());
     CHECK(project.read("mix.lock") == lock_of("1", "3"));
   }
   SECTION("conflict marker") {
     project.write("mix.lock", "%{\n<<<<<<< HEAD\n" + entry("a", "2") + "}\n");
-    const auto report = undo(store, only("a"), first.run_id);
+    const auto report = undo(store, first.run_id, only("a"));
     REQUIRE(report.left_alone.size() == 1);
     CHECK(report.left_alone.front().why.find("line 2") != std::string::npos);
     CHECK(project.read("deps/a/lib/a.ex") == "2");
@@ -211,7 +231,7 @@ TEST_CASE("edited code leaves the whole dependency alone, an edited build is mad
   const auto done = run(store, kAll, [] { update_both(), compile_a(); });
   SECTION("code") {
     project.write("deps/a/new.ex", "mine");
-    const auto report = undo(store, only("a"), done.run_id);
+    const auto report = undo(store, done.run_id, only("a"));
     REQUIRE(report.left_alone.size() == 1);
     CHECK(report.left_alone.front().why == "deps/a was edited since");
     CHECK(project.read("mix.lock") == lock_of("2", "2"));
@@ -220,16 +240,16 @@ TEST_CASE("edited code leaves the whole dependency alone, an edited build is mad
   }
   SECTION("build") {
     project.write("_build/dev/lib/a/ebin/a.beam", "3");
-    const auto report = undo(store, only("a"), done.run_id);
+    const auto report = undo(store, done.run_id, only("a"));
     CHECK(report.is_complete());
     CHECK(project.read("deps/a/lib/a.ex") == "1");
     CHECK_FALSE(project.has("_build/dev/lib/a"));
-    undo(store, {}, report.undo_id);
+    undo(store, report.undo_id);
     CHECK(project.read("_build/dev/lib/a/ebin/a.beam") == "3");
   }
   SECTION("a build by a later run") {
     run(store, kAll, [] { write_file("_build/test/lib/a/ebin/a.beam", "2"); });
-    CHECK(undo(store, only("a"), done.run_id).is_complete());
+    CHECK(undo(store, done.run_id, only("a")).is_complete());
     CHECK(project.read("_build/dev/lib/a/ebin/a.beam") == "1");
     CHECK_FALSE(project.has("_build/test/lib/a"));
   }
@@ -249,17 +269,17 @@ TEST_CASE("a dependency that came with the whole of deps and _build goes alone")
     }
   });
   const auto fetched = project.state();
-  const auto report = undo(store, only("a"));
+  const auto report = undo(store, "last", only("a"));
   CHECK(project.read("mix.lock") == "%{\n" + entry("b", "1") + "}\n");
   CHECK_FALSE(project.has("deps/a"));
   CHECK_FALSE(project.has("_build/dev/lib/a"));
   CHECK(project.has("deps/b"));
-  undo(store, {}, report.undo_id);
+  undo(store, report.undo_id);
   CHECK(project.state() == fetched);
-  const auto again = undo(store, only("a"), report.run_ids.front());
+  const auto again = undo(store, report.run_ids.front(), only("a"));
   CHECK(again.is_complete());
-  undo(store, {}, again.undo_id);
-  undo(store, {}, report.run_ids.front());
+  undo(store, again.undo_id);
+  undo(store, report.run_ids.front());
   CHECK(project.state() == before);
 }
 
@@ -272,7 +292,7 @@ TEST_CASE("a build that came with all of _build goes alone, the code stays") {
     write_file("_build/dev/lib/a/ebin/a.beam", "1");
     write_file("_build/dev/lib/b/ebin/b.beam", "1");
   });
-  CHECK(undo(store, only("a")).is_complete());
+  CHECK(undo(store, "last", only("a")).is_complete());
   CHECK(project.has("deps/a/a.ex"));
   CHECK_FALSE(project.has("_build/dev/lib/a"));
   CHECK(project.has("_build/dev/lib/b"));
@@ -290,7 +310,7 @@ TEST_CASE("a path dependency is its directory, and its build is made anew") {
     write_file("vendor/other.ex", "2");
     write_file("_build/dev/lib/tool/ebin/tool.beam", "2");
   });
-  CHECK(undo(store, only("tool", "vendor/tool")).is_complete());
+  CHECK(undo(store, "last", only("tool", "vendor/tool")).is_complete());
   CHECK(project.read("vendor/tool/lib/tool.ex") == "1");
   CHECK(project.read("vendor/other.ex") == "2");
   CHECK_FALSE(project.has("_build/dev/lib/tool"));
@@ -306,7 +326,7 @@ TEST_CASE("an umbrella's app may have dependencies and a lock of its own") {
     write_file("apps/shop/mix.lock", lock_of("2", "2"));
     write_file("apps/shop/deps/a/x.ex", "2");
   });
-  CHECK(undo(store, only("a")).is_complete());
+  CHECK(undo(store, "last", only("a")).is_complete());
   CHECK(project.read("apps/shop/mix.lock") == lock_of("1", "2"));
   CHECK(project.read("apps/shop/deps/a/x.ex") == "1");
 }

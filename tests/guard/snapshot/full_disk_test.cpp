@@ -13,8 +13,6 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <random>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -29,14 +27,12 @@ namespace mixguard::guard {
 namespace {
 
 using testing::exists;
+using testing::expect;
+using testing::noise;
 using testing::on_small_disk;
 using testing::Project;
 using testing::read_file;
 using testing::write_file;
-
-void expect(bool good, const std::string& what) {
-  if (!good) throw std::runtime_error(what);
-}
 
 template <typename T>
 void expect_full(const Result<T>& result) {
@@ -143,14 +139,6 @@ TEST_CASE("a rollback on a full disk changes nothing and works afterwards") {
     expect(rollback(store, "last", {}).has_value(), "rollback");
     expect(read_file(project.at("a")) == "old", "not rolled back");
   });
-}
-
-// Does not compress.
-std::string noise(std::size_t size, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(generator());
-  return bytes;
 }
 
 TEST_CASE("objects that do not fit are refused, and kept once there is space") {

@@ -2,7 +2,6 @@
 #include "guard/snapshot/objects.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,11 +9,9 @@
 #include <cerrno>
 #include <filesystem>
 #include <map>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "guard/snapshot/pack_record.hpp"
@@ -26,29 +23,18 @@ namespace mixguard::guard {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::noise;
+using testing::open_objects;
 using testing::Project;
 using testing::read_file;
+using testing::size_of_packs;
 using testing::write_file;
-
-// Bytes that do not compress, the same for the same seed.
-std::string noise(std::size_t size, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(generator());
-  return bytes;
-}
 
 std::string prose(std::size_t size, unsigned seed) {
   std::string text = "module " + std::to_string(seed) + "\n";
   while (text.size() < size) text += "  def handle_call(:get, _from, state), do: {:reply, state}\n";
   text.resize(size);
   return text;
-}
-
-Objects open(const Store& store) {
-  auto objects = Objects::open(store);
-  if (!objects) throw std::runtime_error(objects.error().message);
-  return std::move(*objects);
 }
 
 using Contents = std::map<ObjectId, std::string>;
@@ -76,7 +62,7 @@ Contents put_all(Objects& objects, const std::vector<std::string>& contents) {
 }
 
 Contents put_and_commit(const Store& store, const std::vector<std::string>& contents) {
-  Objects objects = open(store);
+  Objects objects = open_objects(store);
   Contents put = put_all(objects, contents);
   if (auto committed = objects.commit(); !committed)
     throw std::runtime_error(committed.error().message);
@@ -144,14 +130,14 @@ TEST_CASE("what was put can be had at once, after commit() and after the next op
   const Store store = project.store();
   Contents contents;
   {
-    Objects objects = open(store);
+    Objects objects = open_objects(store);
     CHECK(objects.notes().empty());
     contents = put_all(objects, various());
     CHECK(all_there(objects, contents));
     REQUIRE(objects.commit());
     CHECK(all_there(objects, contents));
   }
-  const Objects objects = open(store);
+  const Objects objects = open_objects(store);
   CHECK(objects.notes().empty());
   CHECK(all_there(objects, contents));
   CHECK(is_clean(objects));
@@ -166,7 +152,7 @@ TEST_CASE("an id is the SHA-256 of the content", "[objects]") {
 
 TEST_CASE("an object that is not there is ENOENT, one that is too long EFBIG", "[objects]") {
   Project project;
-  Objects objects = open(project.store());
+  Objects objects = open_objects(project.store());
   CHECK_FALSE(objects.has(object_id_of("x")));
   CHECK(objects.get(object_id_of("x")).error().code == ENOENT);
   CHECK(objects.put(std::string(Objects::kLongest + 1, 'x')).error().code == EFBIG);
@@ -191,7 +177,7 @@ TEST_CASE("commit() with nothing put writes nothing", "[objects]") {
   Project project;
   const Store store = project.store();
   put_and_commit(store, {"a"});
-  Objects objects = open(store);
+  Objects objects = open_objects(store);
   const auto before = fs::last_write_time(index_of(project) + "-wal");
   REQUIRE(objects.put("a"));
   REQUIRE(objects.commit());
@@ -203,10 +189,10 @@ TEST_CASE("without commit() nothing small is kept, and the store is as before", 
   const Store store = project.store();
   const Contents kept = put_and_commit(store, {"a"});
   {
-    Objects objects = open(store);
+    Objects objects = open_objects(store);
     REQUIRE(objects.put("b"));
   }
-  const Objects objects = open(store);
+  const Objects objects = open_objects(store);
   CHECK(objects.notes().empty());
   CHECK_FALSE(objects.has(object_id_of("b")));
   CHECK(all_there(objects, kept));
@@ -215,7 +201,7 @@ TEST_CASE("without commit() nothing small is kept, and the store is as before", 
 TEST_CASE("several threads put and get", "[objects]") {
   Project project;
   const Store store = project.store();
-  Objects objects = open(store);
+  Objects objects = open_objects(store);
   std::vector<std::string> contents;
   for (unsigned i = 0; i < 3000; ++i)
     contents.push_back(i % 3 == 0 ? noise(10 + i, i) : prose(10 + i, i));
@@ -234,7 +220,7 @@ TEST_CASE("several threads put and get", "[objects]") {
   REQUIRE(objects.commit());
   CHECK(is_clean(objects));
   CHECK(objects.check()->objects == contents.size());
-  const Objects again = open(store);
+  const Objects again = open_objects(store);
   CHECK(again.notes().empty());
   for (const std::string& content : contents) CHECK(again.get(object_id_of(content)) == content);
 }
@@ -265,12 +251,12 @@ TEST_CASE("an index that is gone or garbage is made anew from the packs", "[obje
     run_sql(index, "CREATE TABLE objects(a)");
   }
   {
-    const Objects objects = open(store);
+    const Objects objects = open_objects(store);
     CHECK_FALSE(objects.notes().empty());
     CHECK(all_there(objects, contents));
     CHECK(is_clean(objects));
   }
-  CHECK(open(store).notes().empty());
+  CHECK(open_objects(store).notes().empty());
 }
 
 TEST_CASE("an index that a power cut set back is brought up to date", "[objects]") {
@@ -281,12 +267,12 @@ TEST_CASE("an index that a power cut set back is brought up to date", "[objects]
   contents.merge(put_and_commit(store, various()));
   old.restore();
   {
-    const Objects objects = open(store);
+    const Objects objects = open_objects(store);
     CHECK(objects.notes().size() == 1);
     CHECK(all_there(objects, contents));
     CHECK(is_clean(objects));
   }
-  CHECK(open(store).notes().empty());
+  CHECK(open_objects(store).notes().empty());
 }
 
 // What a power cut may leave of the last record: its first `whole` bytes, and more or less behind.
@@ -316,7 +302,7 @@ TEST_CASE("a torn tail is cut off, wherever it is torn", "[objects]") {
     tear(path, before.size(), whole, kind);
     remove_index(project);
     if (index_is_old) old.restore();
-    Objects objects = open(store);
+    Objects objects = open_objects(store);
     INFO("after " << whole << " bytes, kind " << kind);
     REQUIRE(read_file(path) == before);
     REQUIRE_FALSE(objects.notes().empty());
@@ -357,7 +343,7 @@ TEST_CASE("a flipped bit anywhere is found, and takes one object at most", "[obj
   const Store store = project.store();
   const Contents contents =
       put_and_commit(store, {"", "a", noise(60, 1), prose(200, 2), prose(1000, 3), noise(130, 4)});
-  const Objects objects = open(store);
+  const Objects objects = open_objects(store);
   const std::string path = pack(project, 1);
   std::size_t lost = 0;
   const std::uint64_t size = fs::file_size(path);
@@ -390,7 +376,7 @@ TEST_CASE("damage in the middle of a pack is left there when the index is made a
   flip(path, record_size(three[0]) + GENERATE(0U, 20U, 63U, 64U, 133U), 3);
   const std::string bytes = read_file(path);
   remove_index(project);
-  Objects objects = open(store);
+  Objects objects = open_objects(store);
   CHECK(read_file(path) == bytes);
   CHECK(objects.get(object_id_of(three[0])) == three[0]);
   CHECK(objects.get(object_id_of(three[1])).error().code == ENOENT);
@@ -401,7 +387,7 @@ TEST_CASE("damage in the middle of a pack is left there when the index is made a
   // Put again, it is there again.
   REQUIRE(objects.put(three[1]));
   REQUIRE(objects.commit());
-  CHECK(all_there(open(store), contents));
+  CHECK(all_there(open_objects(store), contents));
 }
 
 TEST_CASE("a pack that was cut or is missing takes its own objects only", "[objects]") {
@@ -410,7 +396,7 @@ TEST_CASE("a pack that was cut or is missing takes its own objects only", "[obje
   const Contents first = put_and_commit(store, {"a", "b"});
   Contents second;
   {
-    Objects objects = open(store);
+    Objects objects = open_objects(store);
     // Removes nothing, and begins a pack.
     REQUIRE(objects.compact([](const ObjectId&) { return true; }) == 0U);
     second = put_all(objects, {"c", "d"});
@@ -419,7 +405,7 @@ TEST_CASE("a pack that was cut or is missing takes its own objects only", "[obje
   REQUIRE(fs::exists(pack(project, 2)));
   SECTION("missing") {
     fs::remove(pack(project, 1));
-    const Objects objects = open(store);
+    const Objects objects = open_objects(store);
     CHECK(objects.notes() == std::vector<std::string>{"packs/00000001.pack is missing: 2 objects "
                                                       "are gone, unless they are elsewhere"});
     CHECK(all_there(objects, second));
@@ -428,7 +414,7 @@ TEST_CASE("a pack that was cut or is missing takes its own objects only", "[obje
   }
   SECTION("cut") {
     fs::resize_file(pack(project, 2), record_size("c") + 10);
-    const Objects objects = open(store);
+    const Objects objects = open_objects(store);
     CHECK(objects.notes().size() == 2);
     CHECK(all_there(objects, first));
     CHECK(objects.has(object_id_of("c")));
@@ -437,13 +423,13 @@ TEST_CASE("a pack that was cut or is missing takes its own objects only", "[obje
     CHECK(is_clean(objects));
   }
   SECTION("missing while it is open") {
-    const Objects objects = open(store);
+    const Objects objects = open_objects(store);
     fs::remove(pack(project, 1));
     CHECK(objects.get(object_id_of("a")).error().code == EBADMSG);
     CHECK(objects.get(object_id_of("c")) == "c");
-    CHECK_FALSE(open(store).notes().empty());
+    CHECK_FALSE(open_objects(store).notes().empty());
   }
-  CHECK(open(store).notes().empty());  // said once
+  CHECK(open_objects(store).notes().empty());  // said once
 }
 
 TEST_CASE("check() tells what index and packs do not agree on", "[objects]") {
@@ -452,7 +438,7 @@ TEST_CASE("check() tells what index and packs do not agree on", "[objects]") {
   put_and_commit(store, {"a", "bb", "ccc"});
   SECTION("a row that points nowhere") {
     run_sql(index_of(project), "UPDATE objects SET offset = offset + 1 WHERE kept = 2");
-    const Objects objects = open(store);
+    const Objects objects = open_objects(store);
     CHECK(objects.get(object_id_of("bb")).error().code == EBADMSG);
     const auto check = objects.check();
     REQUIRE(check->damage.size() == 1);
@@ -461,26 +447,19 @@ TEST_CASE("check() tells what index and packs do not agree on", "[objects]") {
   }
   SECTION("a row that points to a pack that is not there") {
     run_sql(index_of(project), "UPDATE objects SET pack = 7 WHERE kept = 2");
-    CHECK(open(store).check()->damage.size() == 1);
+    CHECK(open_objects(store).check()->damage.size() == 1);
   }
   SECTION("a record that is not in the index") {
     run_sql(index_of(project), "DELETE FROM objects WHERE kept = 2");
-    const auto check = open(store).check();
+    const auto check = open_objects(store).check();
     REQUIRE(check->damage.size() == 1);
     CHECK(check->damage[0].where == "packs/00000001.pack at 65");
   }
   SECTION("a row that makes no sense") {
     run_sql(index_of(project), "UPDATE objects SET kept = -1 WHERE kept = 2");
-    CHECK(open(store).get(object_id_of("bb")).error().code == EBADMSG);
-    CHECK(open(store).get(object_id_of("bb")) == "bb");
+    CHECK(open_objects(store).get(object_id_of("bb")).error().code == EBADMSG);
+    CHECK(open_objects(store).get(object_id_of("bb")) == "bb");
   }
-}
-
-std::uint64_t size_of_packs(const Project& project) {
-  std::uint64_t size = 0;
-  for (const auto& file : fs::directory_iterator(project.at(".mixguard/packs")))
-    size += file.file_size();
-  return size;
 }
 
 TEST_CASE("compact() rewrites a pack that is mostly garbage, and no other", "[objects]") {
@@ -495,20 +474,20 @@ TEST_CASE("compact() rewrites a pack that is mostly garbage, and no other", "[ob
     live = all;
     for (std::size_t i = count; i < contents.size(); ++i) live.erase(object_id_of(contents[i]));
   };
-  const std::uint64_t before = size_of_packs(project);
+  const std::uint64_t before = size_of_packs(store);
   SECTION("six of ten live") {
     keep(6);
-    Objects objects = open(store);
+    Objects objects = open_objects(store);
     CHECK(objects.compact(is_live) == 0U);
     CHECK(all_there(objects, all));
-    CHECK(size_of_packs(project) == before);
+    CHECK(size_of_packs(store) == before);
   }
   SECTION("four of ten live") {
     keep(4);
-    Objects objects = open(store);
+    Objects objects = open_objects(store);
     const auto freed = objects.compact(is_live);
     REQUIRE(freed);
-    CHECK(*freed == before - size_of_packs(project));
+    CHECK(*freed == before - size_of_packs(store));
     CHECK(*freed > 6000);
     CHECK_FALSE(fs::exists(pack(project, 1)));
     CHECK(all_there(objects, live));
@@ -517,20 +496,20 @@ TEST_CASE("compact() rewrites a pack that is mostly garbage, and no other", "[ob
     CHECK(objects.compact(is_live) == 0U);
   }
   SECTION("none live") {
-    Objects objects = open(store);
+    Objects objects = open_objects(store);
     CHECK(objects.compact(is_live) == before);
-    CHECK(size_of_packs(project) == 0);
+    CHECK(size_of_packs(store) == 0);
     CHECK(objects.check()->objects == 0);
     live = put_all(objects, {"new"});
     REQUIRE(objects.commit());
   }
   SECTION("what was put a moment ago counts") {
-    Objects objects = open(store);
+    Objects objects = open_objects(store);
     live = put_all(objects, {"new"});
     REQUIRE(objects.compact(is_live));
-    CHECK(size_of_packs(project) == record_size("new"));
+    CHECK(size_of_packs(store) == record_size("new"));
   }
-  const Objects again = open(store);
+  const Objects again = open_objects(store);
   CHECK(again.notes().empty());
   CHECK(all_there(again, live));
   CHECK(is_clean(again));
@@ -543,18 +522,18 @@ TEST_CASE("a power cut after compact() that sets the index back loses nothing", 
   const Contents live = {{object_id_of("a"), "a"}};
   const OldIndex old(project);
   const std::string first = read_file(pack(project, 1));
-  REQUIRE(open(store).compact([&](const ObjectId& id) { return live.contains(id); }));
+  REQUIRE(open_objects(store).compact([&](const ObjectId& id) { return live.contains(id); }));
   old.restore();
   SECTION("with the old pack gone") {}
   SECTION("with the old pack still there") { write_file(pack(project, 1), first); }
   {
-    Objects objects = open(store);
+    Objects objects = open_objects(store);
     CHECK(all_there(objects, live));
     CHECK(is_clean(objects));
     REQUIRE(objects.compact([&](const ObjectId& id) { return live.contains(id); }));
   }
-  CHECK(size_of_packs(project) == record_size("a"));
-  CHECK(all_there(open(store), live));
+  CHECK(size_of_packs(store) == record_size("a"));
+  CHECK(all_there(open_objects(store), live));
 }
 
 TEST_CASE("a pack that is full is followed by the next", "[objects]") {

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -23,11 +24,15 @@
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "guard/snapshot/change.hpp"
+#include "guard/snapshot/objects.hpp"
+#include "guard/snapshot/rollback.hpp"
 #include "guard/snapshot/store.hpp"
 #include "guard/snapshot/transaction.hpp"
 
@@ -45,6 +50,10 @@ void write_file(const std::string& path, const std::string& content);  // makes 
 std::string read_file(const std::string& path);
 bool exists(const std::string& path);  // a dangling symlink does
 void remove_all(const std::string& path);
+// Bytes that do not compress, the same for the same seed.
+std::string noise(std::size_t size, unsigned seed);
+// For code in a child, where it fails the test by a throw.
+void expect(bool good, const std::string& what);
 // Paths of the project, without its store, that carry a user.overlay.* attribute.
 std::vector<std::string> overlay_residue(const std::string& root);
 
@@ -52,9 +61,12 @@ std::vector<std::string> overlay_residue(const std::string& root);
 // Fails the test instead when MIXGUARD_MUST_SANDBOX=1.
 bool can_mount_overlays();
 
+// In memory much of a file system's work falls away: for tests with many files.
+enum class On { kDisk, kMemory };
+
 class Project {
  public:
-  Project();
+  explicit Project(On on = On::kDisk);
   ~Project();
   Project(const Project&) = delete;
   Project& operator=(const Project&) = delete;
@@ -104,6 +116,14 @@ Done run(
 
 // "created lib/a.ex", "quarantine lib/b.ex", … one line a change, for comparison.
 std::vector<std::string> lines(const guard::ChangeSet& set);
+
+// These fail the test when they fail.
+guard::RollbackReport undo(const guard::Store& store, const std::string& run_id,
+                           const guard::RollbackOptions& options = {});
+guard::Objects open_objects(const guard::Store& store);
+
+// Of all packs of the store together.
+std::uint64_t size_of_packs(const guard::Store& store);
 
 // Implementation.
 
@@ -177,8 +197,10 @@ inline int overlay_child(const std::string& root, const std::string& upper, cons
   });
 }
 
-inline std::string make_temporary() {
+inline std::string make_temporary(On on = On::kDisk) {
+  constexpr const char* kMemory = "/dev/shm";
   const char* base = std::getenv("TMPDIR");
+  if (on == On::kMemory && fs::exists(kMemory)) base = kMemory;
   std::string name = std::string(base != nullptr ? base : "/tmp") + "/mixguard-test-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
   return fs::canonical(name);
@@ -244,6 +266,17 @@ inline void remove_all(const std::string& path) {
   if (std::system(command.c_str()) != 0) std::cerr << "left behind: " << path << "\n";
 }
 
+inline std::string noise(std::size_t size, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(generator());
+  return bytes;
+}
+
+inline void expect(bool good, const std::string& what) {
+  if (!good) throw std::runtime_error(what);
+}
+
 inline std::vector<std::string> overlay_residue(const std::string& root) {
   std::vector<std::string> found;
   const fs::path store = root + "/.mixguard";
@@ -278,7 +311,7 @@ inline bool can_mount_overlays() {
   return false;
 }
 
-inline Project::Project() : root_(detail::make_temporary()) {}
+inline Project::Project(On on) : root_(detail::make_temporary(on)) {}
 inline Project::~Project() { remove_all(root_); }
 
 inline guard::Store Project::store() const {
@@ -328,6 +361,25 @@ inline std::vector<std::string> lines(const guard::ChangeSet& set) {
   for (const guard::Change& change : set.changes)
     text.push_back(std::string(detail::word(change)) + " " + change.path);
   return text;
+}
+
+inline guard::RollbackReport undo(const guard::Store& store, const std::string& run_id,
+                                  const guard::RollbackOptions& options) {
+  auto report = guard::rollback(store, run_id, options);
+  if (!report) FAIL(report.error().message);
+  return std::move(*report);
+}
+
+inline guard::Objects open_objects(const guard::Store& store) {
+  auto objects = guard::Objects::open(store);
+  if (!objects) FAIL(objects.error().message);
+  return std::move(*objects);
+}
+
+inline std::uint64_t size_of_packs(const guard::Store& store) {
+  std::uint64_t size = 0;
+  for (const auto& file : fs::directory_iterator(store.path() + "/packs")) size += file.file_size();
+  return size;
 }
 
 }  // namespace mixguard::testing

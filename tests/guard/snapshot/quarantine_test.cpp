@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "guard/snapshot/rollback.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
 
 namespace mixguard::guard {
@@ -17,6 +16,7 @@ namespace fs = std::filesystem;
 using testing::lines;
 using testing::Project;
 using testing::run;
+using testing::undo;
 using testing::write_file;
 using Lines = std::vector<std::string>;
 
@@ -51,12 +51,6 @@ Lines held(const Store& store, const std::string& run_id) {
 AcceptReport let_in(const Store& store, const std::string& run_id, const Lines& paths,
                     bool force = false) {
   auto report = accept(store, run_id, paths, force);
-  if (!report) FAIL(report.error().message);
-  return std::move(*report);
-}
-
-RollbackReport undo(const Store& store, const std::string& run_id) {
-  auto report = rollback(store, run_id, {});
   if (!report) FAIL(report.error().message);
   return std::move(*report);
 }

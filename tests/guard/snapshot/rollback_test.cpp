@@ -9,7 +9,9 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 
+#include "guard/audit/log.hpp"
 #include "guard/snapshot/check.hpp"
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/objects.hpp"
@@ -23,6 +25,7 @@ namespace fs = std::filesystem;
 using testing::lines;
 using testing::Project;
 using testing::run;
+using testing::undo;
 using testing::write_file;
 using Lines = std::vector<std::string>;
 
@@ -53,13 +56,6 @@ void fill(const Project& project) {
   project.write("tmp/sub/x", "x");
   ::chmod(project.at("tmp/sub").c_str(), 0500);
   fs::create_symlink("lib/a.ex", project.at("link"));
-}
-
-RollbackReport undo(const Store& store, const std::string& run_id,
-                    const RollbackOptions& options = {}) {
-  auto report = rollback(store, run_id, options);
-  if (!report) FAIL(report.error().message);
-  return std::move(*report);
 }
 
 TEST_CASE("a rollback brings back exactly what was, and can be rolled back itself") {
@@ -180,17 +176,12 @@ TEST_CASE("runs are chosen by when they began") {
   Project project;
   project.write("a", "0");
   const Store store = project.store();
-  const auto now = [] {
-    return std::chrono::duration_cast<std::chrono::microseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-  };
   run(store, kAll, [] { write_file("a", "1"); });
-  const auto between = now();
+  const auto between = microseconds_now();
   run(store, kAll, [] { write_file("a", "2"); });
   run(store, kAll, [] { write_file("a", "3"); });
   RollbackOptions options;
-  options.since = now();
+  options.since = microseconds_now();
   CHECK_FALSE(rollback(store, "last", options));
   options.since = between;
   CHECK(undo(store, "last", options).run_ids.size() == 2);
@@ -297,6 +288,64 @@ TEST_CASE("a dry run tells and does nothing") {
   CHECK(lines(report.undone) == Lines{"modified a"});
   CHECK(project.state() == before);
   CHECK(store.runs()->size() == 1);
+}
+
+TEST_CASE("a run of ten thousand operations is committed and rolled back to the byte") {
+  if (!testing::can_mount_overlays()) return;
+  constexpr int kFiles = 10'000;
+  const auto path_of = [](int number) {
+    return "lib/d" + std::to_string(number % 100) + "/" + std::to_string(number);
+  };
+  Project project(testing::On::kMemory);
+  // Of three one is changed, one goes and one comes.
+  for (int i = 0; i < kFiles; ++i) {
+    if (i % 3 != 2) project.write(path_of(i), "old " + std::to_string(i));
+  }
+  for (int i = 0; i < 100; ++i) project.write("lib/d" + std::to_string(i) + "/stays", "stays");
+  const Store store = project.store();
+  const auto before = project.state();
+  const auto done = run(store, kAll, [&] {
+    for (int i = 0; i < kFiles; ++i) {
+      if (i % 3 == 1) fs::remove(path_of(i));
+      if (i % 3 != 1) write_file(path_of(i), "new " + std::to_string(i));
+    }
+  });
+  CHECK(done.set.changes.size() == kFiles);
+  CHECK(done.late.empty());
+  const auto after = project.state();
+  CHECK(project.read(path_of(9'999)) == "new 9999");
+  const auto report = undo(store, "last");
+  CHECK(report.skipped.empty());
+  CHECK(report.undone.changes.size() == kFiles);
+  CHECK((project.state() == before));
+  undo(store, report.undo_id);
+  CHECK((project.state() == after));
+}
+
+TEST_CASE("the last run is listed and rolled back behind ten thousand records") {
+  if (!testing::can_mount_overlays()) return;
+  constexpr std::uint64_t kRecords = 10'000;
+  Project project(testing::On::kMemory);
+  project.write("a", "old");
+  const Store store = project.store();
+  auto log = AuditLog::open(store);
+  REQUIRE(log);
+  for (std::uint64_t i = 0; i < kRecords; ++i) REQUIRE(log->append("ended", {{"n", i}}));
+  const auto done = run(store, kAll, [] { write_file("a", "new"); });
+  REQUIRE(log->append("ended", {{"run_id", done.run_id}}));
+  const auto tail = log->tail(2);
+  REQUIRE(tail);
+  REQUIRE(tail->size() == 2);
+  CHECK(tail->front().sequence == kRecords);
+  CHECK(tail->back().json.find(done.run_id) != std::string::npos);
+  CHECK(log->tail(kRecords + 2)->size() == kRecords + 1);
+  CHECK(undo(store, "last").run_ids == Lines{done.run_id});
+  CHECK(project.read("a") == "old");
+  REQUIRE(write_down(store, "rolled_back", {{"run_ids", {done.run_id}}}));
+  const auto check = log->verify();
+  REQUIRE(check);
+  CHECK(check->damage.empty());
+  CHECK(check->records == kRecords + 2);
 }
 
 TEST_CASE("only the paths asked for are undone, and their sources are new to Mix") {

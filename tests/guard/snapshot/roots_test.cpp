@@ -23,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::lines;
 using testing::Project;
+using testing::undo;
 
 using Lines = std::vector<std::string>;
 
@@ -39,10 +40,11 @@ struct Commands {
   std::function<void()> meanwhile = [] {};
 };
 
-testing::Done run(const Pair& pair, const Commands& commands, const OutsideRoot& root) {
+testing::Done run(const Pair& pair, const Commands& commands, const OutsideRoot& root,
+                  const std::string& build = "_build") {
   testing::Done done;
   done.run_id = new_run_id();
-  auto transaction = Transaction::begin(pair.project.store(), done.run_id, {}, {root});
+  auto transaction = Transaction::begin(pair.project.store(), done.run_id, {}, {root}, build);
   if (!transaction) FAIL(transaction.error().message);
   testing::in_overlay(pair.project.root(), transaction->upper(), transaction->work(),
                       commands.project);
@@ -78,13 +80,6 @@ void fill(const Pair& pair) {
   pair.outside.write("gone", "bye");
 }
 
-RollbackReport roll_back(const Pair& pair, const std::string& run_id,
-                         const RollbackOptions& options = {}) {
-  auto report = rollback(pair.project.store(), run_id, options);
-  if (!report) FAIL(report.error().message);
-  return std::move(*report);
-}
-
 TEST_CASE("what a run changes outside of the project is committed with the project") {
   if (!testing::can_mount_overlays()) return;
   const Pair pair;
@@ -110,7 +105,7 @@ TEST_CASE("a rollback undoes it everywhere, and can be undone in turn") {
   const auto done = run(pair, usual());
   const auto after = pair.outside.state();
 
-  const auto undone = roll_back(pair, "last");
+  const auto undone = undo(pair.project.store(), "last");
   CHECK(pair.project.state() == project_before);
   CHECK(pair.outside.state() == before);
   CHECK(undone.skipped.empty());
@@ -118,10 +113,10 @@ TEST_CASE("a rollback undoes it everywhere, and can be undone in turn") {
                                       "modified " + pair.out("lib/x/a.beam"),
                                       "deleted " + pair.out("lib/x/b.beam"), "modified lib/a.ex"});
 
-  roll_back(pair, undone.undo_id);
+  undo(pair.project.store(), undone.undo_id);
   CHECK(pair.project.read("lib/a.ex") == "new");
   CHECK(pair.outside.state() == after);
-  roll_back(pair, done.run_id);
+  undo(pair.project.store(), done.run_id);
   CHECK(pair.outside.state() == before);
 }
 
@@ -140,23 +135,93 @@ TEST_CASE("several runs are undone as one outside of the project as well") {
              [] {}});
   RollbackOptions all;
   all.all = true;
-  roll_back(pair, "last", all);
+  undo(pair.project.store(), "last", all);
   CHECK(pair.outside.state() == before);
   CHECK(pair.project.read("lib/a.ex") == "old");
 }
 
-TEST_CASE("a path outside is chosen by its absolute name, the build by what it is") {
+TEST_CASE("a path outside is chosen by its absolute name") {
   if (!testing::can_mount_overlays()) return;
   const Pair pair;
   fill(pair);
   run(pair, usual());
   RollbackOptions one;
   one.paths = {pair.out("lib/x/a.beam")};
-  const auto report = roll_back(pair, "last", one);
+  const auto report = undo(pair.project.store(), "last", one);
   CHECK(lines(report.undone) == Lines{"modified " + pair.out("lib/x/a.beam")});
   CHECK(pair.outside.read("lib/x/a.beam") == "old");
   CHECK(pair.outside.read("lib/x/b.beam") == "made");
   CHECK(pair.project.read("lib/a.ex") == "new");
+}
+
+TEST_CASE("the build is chosen by where the run had it, not by its name") {
+  if (!testing::can_mount_overlays()) return;
+  const Pair pair;
+  fill(pair);
+  pair.project.write("_build/dev/lib/a/x", "old");
+  const auto before = pair.outside.state();
+  Commands commands = usual();
+  commands.project = [] {
+    testing::write_file("lib/a.ex", "new");
+    testing::write_file("_build/dev/lib/a/x", "new");
+  };
+  RollbackOptions options;
+  options.build = true;
+  SECTION("outside") {
+    run(pair, commands, {pair.outside.root(), {"**"}, {}}, pair.outside.root());
+    const auto report = undo(pair.project.store(), "last", options);
+    CHECK(lines(report.undone) == Lines{"created " + pair.out("gone"),
+                                        "modified " + pair.out("lib/x/a.beam"),
+                                        "deleted " + pair.out("lib/x/b.beam")});
+    CHECK(pair.outside.state() == before);
+    CHECK(pair.project.read("_build/dev/lib/a/x") == "new");
+  }
+  SECTION("in the project") {
+    run(pair, commands);
+    const auto report = undo(pair.project.store(), "last", options);
+    CHECK(lines(report.undone) == Lines{"modified _build/dev/lib/a/x"});
+    CHECK(pair.outside.read("lib/x/a.beam") == "new");
+  }
+  CHECK(pair.project.read("lib/a.ex") == "new");
+}
+
+TEST_CASE("while git is at work in a repository outside, nothing is rolled back in it") {
+  if (!testing::can_mount_overlays()) return;
+  const Pair pair;
+  fill(pair);
+  pair.outside.write(".git/HEAD", "old");
+  Commands commands = usual();
+  commands.outside = [] {
+    testing::write_file(".git/HEAD", "new");
+    testing::write_file("lib/x/a.beam", "new");
+  };
+  run(pair, commands);
+  const std::string lock = pair.out(".git/index.lock");
+  testing::write_file(lock, "");
+  const Store store = pair.project.store();
+  RollbackOptions options;
+  SECTION("it says so and changes nothing") {
+    const auto refused = rollback(store, "last", options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == EBUSY);
+    CHECK(refused.error().message.find(lock) != std::string::npos);
+    CHECK(pair.project.read("lib/a.ex") == "new");
+    CHECK(pair.outside.read(".git/HEAD") == "new");
+    fs::remove(lock);
+    CHECK(undo(store, "last").skipped.empty());
+    CHECK(pair.outside.read(".git/HEAD") == "old");
+  }
+  SECTION("unless forced") {
+    options.force = true;
+    undo(store, "last", options);
+    CHECK(pair.outside.read(".git/HEAD") == "old");
+  }
+  SECTION("and what is not in the repository is") {
+    options.paths = {"lib", pair.out("lib")};
+    undo(store, "last", options);
+    CHECK(pair.project.read("lib/a.ex") == "old");
+    CHECK(pair.outside.read("lib/x/a.beam") == "old");
+  }
 }
 
 TEST_CASE("what may not be written outside is quarantined, by patterns relative to there") {
@@ -209,7 +274,7 @@ TEST_CASE("an edit outside meanwhile is a conflict; one afterwards is left alone
   CHECK(pair.outside.read("lib/x/a.beam") == "theirs");
 
   pair.outside.write("lib/x/b.beam", "edited");
-  const auto report = roll_back(pair, "last");
+  const auto report = undo(pair.project.store(), "last");
   CHECK(report.skipped == Lines{pair.out("lib/x/b.beam")});
   CHECK(pair.outside.read("lib/x/b.beam") == "edited");
   CHECK(pair.outside.read("gone") == "bye");
@@ -227,7 +292,7 @@ TEST_CASE("a directory outside that is gone is skipped by a rollback, the projec
     testing::write_file(pair.out("lib/x/a.beam"), "another");
   }
   SECTION("a symlink to it") { fs::create_directory_symlink(moved, pair.outside.root()); }
-  const auto report = roll_back(pair, "last");
+  const auto report = undo(pair.project.store(), "last");
   CHECK(report.skipped ==
         Lines{pair.out("gone"), pair.out("lib/x/a.beam"), pair.out("lib/x/b.beam")});
   CHECK(pair.project.read("lib/a.ex") == "old");

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <filesystem>
 #include <thread>
 
@@ -21,18 +22,15 @@ namespace mixguard::guard {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::noise;
+using testing::open_objects;
 using testing::Project;
+using testing::size_of_packs;
 using Lines = std::vector<std::string>;
 
-Objects open_objects(const Store& store) {
-  auto objects = Objects::open(store);
-  if (!objects) FAIL(objects.error().message);
-  return std::move(*objects);
-}
-
-Snapshot create(const Store& store) {
+Snapshot create(const Store& store, const std::vector<std::string>& outside = {}) {
   Objects objects = open_objects(store);
-  auto snapshot = create_snapshot(store, objects, "", {});
+  auto snapshot = create_snapshot(store, objects, "", outside);
   if (!snapshot) FAIL(snapshot.error().message);
   return std::move(*snapshot);
 }
@@ -220,6 +218,91 @@ TEST_CASE("directories outside of the project are kept and put back with it") {
   CHECK(check_store(store, objects)->damage.empty());
 }
 
+TEST_CASE("after putting back nothing but what lies outside the store goes on working") {
+  Project project;
+  Project outside;
+  for (const Project* one : {&project, &outside}) fill(*one);
+  const Store store = project.store();
+  const auto before = outside.state();
+  const Snapshot snapshot = create(store, {outside.root()});
+  ruin(outside);
+  RollbackOptions options;
+  options.paths = {outside.root()};
+  const RollbackReport report = put_back(store, snapshot, options);
+  CHECK(outside.state() == before);
+  CHECK(fs::is_empty(store.path() + "/active"));
+  CHECK(recover(store).value().empty());
+  project.write("lib/a.ex", "changed");
+  put_back(store, snapshot);
+  CHECK(project.read("lib/a.ex") == "defmodule A do\nend\n");
+  testing::undo(store, report.undo_id);
+  CHECK(outside.state().empty());
+}
+
+TEST_CASE("the build is put back where it was, also outside of the project") {
+  Project project;
+  Project outside;
+  fill(project);
+  outside.write("lib/app/.mix/compile.elixir", "manifest");
+  outside.write("lib/app/ebin/a.beam", "old");
+  const Store store = project.store();
+  RollbackOptions options;
+  options.build = true;
+  SECTION("outside") {
+    fs::remove_all(project.at("_build"));
+    const Snapshot snapshot = create(store, {outside.root()});
+    const auto before = outside.state();
+    outside.write("lib/app/ebin/a.beam", "new");
+    outside.write("lib/app/ebin/b.beam", "new");
+    project.write("lib/a.ex", "changed");
+    CHECK(testing::lines(put_back(store, snapshot, options).undone) ==
+          Lines{"modified " + outside.at("lib/app/ebin/a.beam"),
+                "deleted " + outside.at("lib/app/ebin/b.beam")});
+    CHECK(outside.state() == before);
+    CHECK(project.read("lib/a.ex") == "changed");
+  }
+  SECTION("a path dependency is no build") {
+    outside.write("mix.exs", "");
+    const Snapshot snapshot = create(store, {outside.root()});
+    outside.write("lib/app/ebin/a.beam", "new");
+    project.write("_build/dev/lib/a.beam", "new");
+    CHECK(testing::lines(put_back(store, snapshot, options).undone) ==
+          Lines{"modified _build/dev/lib/a.beam"});
+  }
+  SECTION("there is none") {
+    fs::remove_all(project.at("_build"));
+    const Snapshot snapshot = create(store);
+    Objects objects = open_objects(store);
+    const auto nothing = restore(store, objects, snapshot, options);
+    REQUIRE_FALSE(nothing);
+    CHECK(nothing.error().code == ENOENT);
+    CHECK(nothing.error().message.find("none of it is in the snapshot") != std::string::npos);
+    CHECK(store.runs()->empty());
+  }
+}
+
+TEST_CASE("a snapshot is not put back while git is at work in a repository outside") {
+  Project project;
+  Project outside;
+  project.write("lib/a.ex", "old");
+  outside.write(".git/HEAD", "old");
+  const Store store = project.store();
+  const Snapshot snapshot = create(store, {outside.root()});
+  project.write("lib/a.ex", "new");
+  outside.write(".git/HEAD", "new");
+  outside.write(".git/index.lock", "");
+  Objects objects = open_objects(store);
+  const auto refused = restore(store, objects, snapshot, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == EBUSY);
+  CHECK(refused.error().message.find(outside.at(".git/index.lock")) != std::string::npos);
+  CHECK(project.read("lib/a.ex") == "new");
+  CHECK(store.runs()->empty());
+  fs::remove(outside.at(".git/index.lock"));
+  put_back(store, snapshot);
+  CHECK(outside.read(".git/HEAD") == "old");
+}
+
 TEST_CASE("one path is put back alone, with the directories that lead to it") {
   Project project;
   fill(project);
@@ -355,23 +438,17 @@ TEST_CASE("snapshots of the same tree share everything") {
   CHECK(snapshot_ids(store)->size() == 21);
 }
 
-std::uint64_t packs_size(const Store& store) {
-  std::uint64_t size = 0;
-  for (const auto& entry : fs::directory_iterator(store.path() + "/packs"))
-    size += entry.file_size();
-  return size;
-}
-
 TEST_CASE("what is forgotten frees its space, and nothing else goes") {
   Project project;
   fill(project);
   const Store store = project.store();
-  project.write("noise", std::string(3'000'000, 'a') + std::to_string(::getpid()));
+  constexpr std::size_t kForgotten = 3'000'000;
+  project.write("noise", noise(kForgotten, 1));
   const Snapshot old = create(store);
   fs::remove(project.at("noise"));
   const Snapshot kept = create(store);
   const auto before = project.state();
-  const std::uint64_t full = packs_size(store);
+  const std::uint64_t full = size_of_packs(store);
   Retention retention;
   retention.count = 1;
   {
@@ -380,14 +457,86 @@ TEST_CASE("what is forgotten frees its space, and nothing else goes") {
     REQUIRE(pruned);
     CHECK(pruned->removed == Lines{old.id});
     CHECK(pruned->kept_back.empty());
+    CHECK(pruned->freed > kForgotten);
+    CHECK(size_of_packs(store) == full - pruned->freed);
   }
-  CHECK(packs_size(store) <= full);
   CHECK(snapshot_ids(store).value() == Lines{kept.id});
   ruin(project);
   put_back(store, kept);
   CHECK(project.state() == before);
   Objects objects = open_objects(store);
   CHECK(check_store(store, objects)->damage.empty());
+}
+
+// The listing of one of its directories, as it is kept.
+std::string listing_of(const Store& store, const std::string& path) {
+  const Captured captured = look(store);
+  const Objects objects = open_objects(store);
+  const auto entry = find_entry(objects, *captured.top, path);
+  REQUIRE((entry && *entry && !(*entry)->content.cut));
+  return objects.get((*entry)->content.id).value();
+}
+
+TEST_CASE("a file that is a listing or a list of pieces to the byte takes nothing of theirs away") {
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  std::string large;
+  std::string pieces;
+  for (const char letter : {'a', 'b', 'c'}) {
+    const std::string piece(Objects::kLongest, letter);
+    const ObjectId id = object_id_of(piece);
+    large += piece;
+    pieces.append(id.bytes.begin(), id.bytes.end());
+  }
+  REQUIRE(pieces.size() == 96);
+  project.write("m", large);
+  const std::string listing = listing_of(store, "lib");
+  // Whichever comes first, one of them comes before what it reads like.
+  for (const char* name : {"a.", "z."}) {
+    project.write(std::string(name) + "pieces", pieces);
+    project.write(std::string(name) + "listing", listing);
+  }
+  project.write("noise", noise(3'000'000, 1));
+  const Snapshot old = create(store);
+  fs::remove(project.at("noise"));
+  const Snapshot kept = create(store);
+  REQUIRE(listing_of(store, "lib") == listing);
+  const auto before = project.state();
+  Retention retention;
+  retention.ids = {old.id};
+  {
+    Objects objects = open_objects(store);
+    const auto pruned = prune(store, objects, retention);
+    REQUIRE(pruned);
+    REQUIRE(pruned->freed > 3'000'000);
+    CHECK(check_store(store, objects)->damage.empty());
+  }
+  ruin(project);
+  put_back(store, kept);
+  CHECK(project.state() == before);
+}
+
+TEST_CASE("a run whose record cannot be read counts as old as it is") {
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const Snapshot first = create(store);
+  project.write("lib/a.ex", "changed");
+  const std::string run = put_back(store, first).undo_id;
+  const Snapshot second = create(store);
+  const Snapshot third = create(store);
+  const Snapshot fourth = create(store);
+  testing::write_file(store.run_path(run) + "/journal", "{}\n");
+  Objects objects = open_objects(store);
+  Retention retention;
+  retention.ids = {run};
+  retention.count = 2;
+  const auto pruned = prune(store, objects, retention);
+  REQUIRE(pruned);
+  CHECK(pruned->removed == Lines{first.id, run, second.id});
+  CHECK(snapshot_ids(store).value() == Lines{third.id, fourth.id});
+  CHECK(store.runs()->empty());
 }
 
 TEST_CASE("a capture after a pruning keeps what the pruning removed") {

@@ -88,6 +88,46 @@ TEST_CASE("nothing changes before the commit, and a discard leaves no trace") {
   CHECK(fs::is_empty(project.root() + "/.mixguard/active"));
 }
 
+// As the kernel makes it, in its full depth.
+void close_inside(const std::string& work) {
+  fs::create_directories(work + "/work/incompat/volatile");
+  for (const char* closed : {"/work/incompat/volatile", "/work/incompat", "/work"})
+    ::chmod((work + closed).c_str(), 0);
+}
+
+TEST_CASE("no directory in the trash is closed to its owner, whatever the kernel made") {
+  Project project;
+  Project outside;
+  const Store store = project.store();
+  auto transaction =
+      Transaction::begin(store, new_run_id(), {}, {{outside.root(), {"**"}, {}}}, "_build");
+  REQUIRE(transaction);
+  const std::vector<Transaction::Overlay> others = transaction->overlays_outside();
+  close_inside(transaction->work());
+  close_inside(others.at(0).work);
+  SECTION("discarded") { REQUIRE(transaction->discard()); }
+  SECTION("committed") {
+    write_file(transaction->upper() + "/a", "new");
+    write_file(others.at(0).upper + "/a", "new");
+    const auto set = transaction->changes({"test", kAll});
+    REQUIRE(set);
+    REQUIRE(transaction->commit(*set));
+    REQUIRE(outside.read("a") == "new");
+  }
+  SECTION("given up and found by a recovery") {
+    transaction = fail("gone");
+    REQUIRE(recover(store)->size() == 1);
+  }
+  int innermost = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(project.at(".mixguard/trash"))) {
+    if (!entry.is_directory()) continue;
+    INFO(entry.path());
+    CHECK((entry.status().permissions() & fs::perms::owner_all) == fs::perms::owner_all);
+    if (entry.path().filename() == "volatile") ++innermost;
+  }
+  CHECK(innermost == 2);
+}
+
 TEST_CASE("types may change both ways") {
   if (!testing::can_mount_overlays()) return;
   Project project;

@@ -15,6 +15,8 @@
 #include <cstddef>
 #include <filesystem>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "guard/snapshot/rollback.hpp"
 #include "guard/snapshot/transaction.hpp"
@@ -24,6 +26,7 @@ namespace mixguard::guard {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::expect;
 using testing::Project;
 
 // What a container profile older than openat2(2) does to it.
@@ -38,10 +41,6 @@ void hide_openat2() {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
       ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
     throw std::runtime_error("seccomp");
-}
-
-void expect(bool good, const std::string& what) {
-  if (!good) throw std::runtime_error(what);
 }
 
 void expect_confined(const std::string& root) {
@@ -99,6 +98,16 @@ TEST_CASE("a directory's content follows it directly in path order") {
   CHECK(tree::is_at_or_below("a", "a"));
   CHECK(tree::is_at_or_below("a", ""));
   CHECK_FALSE(tree::is_at_or_below("ab", "a"));
+}
+
+TEST_CASE("of paths the topmost are those that lie below no other") {
+  using Paths = std::vector<std::string>;
+  CHECK(tree::topmost({"shared/c", "shared-ui", "shared"}) == Paths{"shared", "shared-ui"});
+  CHECK(tree::topmost({"shared", "shared-ui", "shared/c"}) == Paths{"shared", "shared-ui"});
+  CHECK(tree::topmost({"a/b/c", "a.b", "a/b", "a/bc"}) == Paths{"a/b", "a/bc", "a.b"});
+  CHECK(tree::topmost({"x", "", "y"}) == Paths{""});
+  CHECK(tree::topmost({"x", "x"}) == Paths{"x"});
+  CHECK(tree::topmost({}).empty());
 }
 
 TEST_CASE("the trash is emptied whatever is in it") {
