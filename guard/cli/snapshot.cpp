@@ -480,32 +480,56 @@ int prune(const Invocation& invocation, PruneArguments& arguments, Console& cons
 
 // --- check ---
 
-int check(const Invocation& invocation, Console& console) {
-  return with_objects(invocation, console,
-                      [&](const Store& store, Objects& objects) -> Result<int> {
-                        const auto checked = check_store(store, objects);
-                        if (!checked) return propagate(checked);
-                        Json damage = Json::array();
-                        for (const ObjectDamage& one : checked->damage) {
-                          damage.push_back({{"where", one.where}, {"what", one.what}});
-                          if (!console.json())
-                            console.error(printable(one.where) + ": " + one.what);
-                        }
-                        if (console.json()) {
-                          console.document(dump_pretty({{"objects", checked->objects},
-                                                        {"bytes", checked->bytes},
-                                                        {"snapshots", checked->snapshots},
-                                                        {"runs", checked->runs},
-                                                        {"intact", checked->damage.empty()},
-                                                        {"damage", std::move(damage)}}));
-                        } else if (checked->damage.empty()) {
-                          console.document(counted(checked->objects, "object") + " (" +
-                                           readable_size(checked->bytes) + "), " +
-                                           counted(checked->snapshots, "snapshot") + " and " +
-                                           counted(checked->runs, "run") + ", all intact");
-                        }
-                        return checked->damage.empty() ? kExitOk : kExitInternal;
-                      });
+void print_check(const StoreCheck& checked, Console& console) {
+  Json damage = Json::array();
+  for (const ObjectDamage& one : checked.damage) {
+    damage.push_back({{"where", one.where}, {"what", one.what}});
+    if (!console.json()) console.error(printable(one.where) + ": " + printable(one.what));
+  }
+  if (console.json()) {
+    console.document(dump_pretty({{"objects", checked.objects},
+                                  {"bytes", checked.bytes},
+                                  {"snapshots", checked.snapshots},
+                                  {"runs", checked.runs},
+                                  {"intact", checked.damage.empty()},
+                                  {"damage", std::move(damage)}}));
+  } else if (checked.damage.empty()) {
+    console.document(counted(checked.objects, "object") + " (" + readable_size(checked.bytes) +
+                     "), " + counted(checked.snapshots, "snapshot") + " and " +
+                     counted(checked.runs, "run") + ", all intact");
+  }
+}
+
+int check(const Invocation& invocation, bool repair, Console& console) {
+  return with_held_store(invocation, console, [&](const Store& store, const auto&) -> Result<int> {
+    Result<StoreCheck> checked = StoreCheck{};
+    {
+      auto objects = Objects::open(store);
+      if (!objects) return propagate(objects);
+      for (const std::string& note : objects->notes()) console.warn(note);
+      checked = check_store(store, *objects);
+    }
+    if (!checked) return propagate(checked);
+    print_check(*checked, console);
+    if (checked->lost_objects && repair) {
+      if (auto dropped = Objects::drop_index(store); !dropped) return propagate(dropped);
+      console.say("the next snapshot keeps anew what the project still has of that");
+    } else if (checked->lost_objects) {
+      console.say(
+          "to have the next snapshot keep anew what the project still has of that: mixguard "
+          "snapshot check --repair");
+    }
+    return checked->damage.empty() ? kExitOk : kExitInternal;
+  });
+}
+
+void define_store_check(CLI::App& verb, Invocation& invocation) {
+  const auto repair = std::make_shared<bool>(false);
+  CLI::App* sub = add_verb(
+      verb, invocation, "check", "Read all that is kept and report every damage",
+      [&invocation, repair](Console& console) { return check(invocation, *repair, console); });
+  sub->add_flag("--repair", *repair,
+                "Then let the next snapshot keep anew what is damaged and still in the project");
 }
 
 void define_create(CLI::App& verb, Invocation& invocation) {
@@ -578,8 +602,7 @@ void define_snapshot(CLI::App& app, Invocation& invocation) {
   define_show(*verb, invocation);
   define_diff(*verb, invocation);
   define_prune(*verb, invocation);
-  add_verb(*verb, invocation, "check", "Read all that is kept and report every damage",
-           [&](Console& console) { return check(invocation, console); });
+  define_store_check(*verb, invocation);
 }
 
 }  // namespace mixguard::guard::cli

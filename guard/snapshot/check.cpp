@@ -24,6 +24,8 @@ class Checker {
     result_.objects = packs->objects;
     result_.bytes = packs->bytes;
     result_.damage = std::move(packs->damage);
+    lost_ = std::move(packs->lost);
+    result_.lost_objects = !lost_.empty();
     for (auto step : {&Checker::snapshots, &Checker::runs, &Checker::log}) {
       if (auto done = (this->*step)(); !done) return propagate(done);
     }
@@ -51,14 +53,14 @@ class Checker {
     return {};
   }
 
-  // What was read with the packs is sound; here it is asked whether everything is there. Each path
-  // that cannot be had is named.
+  // Each path that cannot be had is named.
   void contents_of(const std::string& what, const std::string& at, const Entry& top) {
     const auto visit = [&](const std::string& path, const Entry& entry) -> Result<void> {
       auto there = each_object(objects_, entry.content, [&](const ObjectId& id) {
-        if (!objects_.has(id))
-          report(what, (path.empty() ? "." : path) + " cannot be put back: there is no object " +
-                           to_hex(id));
+        const bool damaged = lost_.contains(id);
+        if (damaged || !objects_.has(id))
+          report(what, (path.empty() ? "." : path) + " cannot be put back: " +
+                           (damaged ? "damaged is object " : "there is no object ") + to_hex(id));
       });
       if (!there) report(what, path + " cannot be put back: " + there.error().message);
       return {};
@@ -114,6 +116,7 @@ class Checker {
 
   const Store& store_;
   const Objects& objects_;
+  std::unordered_set<ObjectId, ObjectIdHash> lost_;
   StoreCheck result_;
 };
 

@@ -19,6 +19,7 @@ struct StoreCheck {
   std::uint64_t snapshots = 0;
   std::uint64_t runs = 0;
   std::vector<ObjectDamage> damage;
+  bool lost_objects = false;  // some of the damage is in packs/
 };
 
 // Changes nothing. The store must be locked.

@@ -81,8 +81,10 @@ class Objects::Impl {
   Result<void> set_indexed_to(const Sizes& ends);
 
   Result<std::string> record_at(const Location& at);
-  Result<void> check_pack(PackNumber number, std::uint64_t size, Check& check);
-  Result<void> check_rows(Check& check);
+  // Where the packs are damaged, each range up to the next record.
+  using Flaws = std::map<PackNumber, std::vector<std::pair<std::uint64_t, std::uint64_t>>>;
+  Result<void> check_pack(PackNumber number, std::uint64_t size, Flaws& flaws, Check& check);
+  Result<void> check_rows(const Flaws& flaws, Check& check);
   std::string flaw_of_row(const ObjectIndex::Entry& entry);
 
   Result<std::uint64_t> compact_pack(PackNumber number, std::uint64_t size,
@@ -205,15 +207,17 @@ Result<Objects::Check> Objects::Impl::check() {
   Check check;
   auto sizes = packs_.sizes();
   if (!sizes) return propagate(sizes);
+  Flaws flaws;
   for (const auto& [number, size] : *sizes) {
     check.bytes += size;
-    if (auto checked = check_pack(number, size, check); !checked) return propagate(checked);
+    if (auto checked = check_pack(number, size, flaws, check); !checked) return propagate(checked);
   }
-  if (auto checked = check_rows(check); !checked) return propagate(checked);
+  if (auto checked = check_rows(flaws, check); !checked) return propagate(checked);
   return check;
 }
 
-Result<void> Objects::Impl::check_pack(PackNumber number, std::uint64_t size, Check& check) {
+Result<void> Objects::Impl::check_pack(PackNumber number, std::uint64_t size, Flaws& flaws,
+                                       Check& check) {
   auto fd = packs_.read(number);
   if (!fd) return propagate(fd);
   PackVisitor visitor;
@@ -227,12 +231,20 @@ Result<void> Objects::Impl::check_pack(PackNumber number, std::uint64_t size, Ch
   };
   visitor.flaw = [&](const PackFlaw& flaw) -> Result<void> {
     check.damage.push_back({to_string(Location{number, flaw.from, 0}), flaw.what});
+    flaws[number].emplace_back(flaw.from, flaw.to);
     return {};
   };
   return scan_pack((*fd)->get(), number, 0, size, visitor);
 }
 
-Result<void> Objects::Impl::check_rows(Check& check) {
+Result<void> Objects::Impl::check_rows(const Flaws& flaws, Check& check) {
+  const auto is_damaged = [&](const Location& at) {
+    const auto pack = flaws.find(at.pack);
+    return pack != flaws.end() &&
+           std::any_of(pack->second.begin(), pack->second.end(), [&](const auto& range) {
+             return at.offset < range.second && range.first < at.offset + at.record_size();
+           });
+  };
   constexpr std::int64_t kAtOnce = 1024;
   std::optional<ObjectId> after;
   for (;;) {
@@ -244,6 +256,7 @@ Result<void> Objects::Impl::check_rows(Check& check) {
     for (const ObjectIndex::Entry& entry : *entries) {
       const std::string flaw = flaw_of_row(entry);
       if (!flaw.empty()) check.damage.push_back({to_hex(entry.id), flaw});
+      if (!flaw.empty() || is_damaged(entry.at)) check.lost.insert(entry.id);
     }
     after = entries->back().id;
   }
@@ -357,6 +370,10 @@ Result<Objects> Objects::open(const Store& store) {
   }
   if (!impl) return propagate(impl);
   return Objects(std::move(*impl));
+}
+
+Result<void> Objects::drop_index(const Store& store) {
+  return ObjectIndex::remove(index_path(store));
 }
 
 const std::vector<std::string>& Objects::notes() const { return impl_->notes(); }

@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "guard/digest.hpp"
@@ -59,6 +60,9 @@ class Objects {
   // packs, it is brought up to date or made anew, and `notes()` says so. One writer at a time: the
   // store must be locked for open(), which repairs, and for put(), commit() and compact().
   static Result<Objects> open(const Store& store);
+  // Drops the index: the next open() makes it anew, without the objects that are damaged, so that
+  // put() keeps those again that still can be had. Not while there is another Objects of the store.
+  static Result<void> drop_index(const Store& store);
   Objects(Objects&&) noexcept;
   Objects& operator=(Objects&&) noexcept;
   ~Objects();
@@ -88,6 +92,7 @@ class Objects {
     std::uint64_t objects = 0;  // that are sound; what lies there twice counts once
     std::uint64_t bytes = 0;    // of the packs
     std::vector<ObjectDamage> damage;
+    std::unordered_set<ObjectId, ObjectIdHash> lost;  // in the index, and cannot be had
   };
   Result<Check> check() const;
 
