@@ -30,6 +30,11 @@ std::string media_type(beast::string_view header) {
   return type;
 }
 
+std::string authority(const policy::HttpEndpoint& endpoint) {
+  const bool is_v6 = endpoint.host.find(':') != std::string::npos;
+  return (is_v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
+}
+
 // One exchange, each step begun by the one before.
 class Exchange {
  public:
@@ -38,9 +43,7 @@ class Exchange {
       : stream_(context_),
         peer_(asio::ip::make_address(address), endpoint.port),
         request_(http::verb::get, endpoint.target, 11) {
-    const bool is_v6 = endpoint.host.find(':') != std::string::npos;
-    request_.set(http::field::host, (is_v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" +
-                                        std::to_string(endpoint.port));
+    request_.set(http::field::host, authority(endpoint));
     request_.set(http::field::user_agent, "mixguard");
     request_.set(http::field::accept,
                  endpoint.content_type.empty() ? "*/*" : endpoint.content_type);
@@ -108,6 +111,10 @@ Answer ask(const policy::HttpEndpoint& endpoint, std::chrono::milliseconds limit
   if (endpoint.host != "localhost") return ask_at(endpoint, endpoint.host, limit);
   Answer answer = ask_at(endpoint, "127.0.0.1", limit);
   return answer.connected ? answer : ask_at(endpoint, "::1", limit);
+}
+
+std::string asked_url(const policy::HttpEndpoint& endpoint) {
+  return "http://" + authority(endpoint) + endpoint.target;
 }
 
 std::string mismatch(const policy::HttpEndpoint& endpoint, const Answer& answer) {

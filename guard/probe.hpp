@@ -22,6 +22,9 @@ struct Answer {
 // Asks `endpoint` within `limit`. "localhost" is 127.0.0.1, and [::1] where nothing listens there.
 [[nodiscard]] Answer ask(const policy::HttpEndpoint& endpoint, std::chrono::milliseconds limit);
 
+// What ask() asks for, parameters and query filled in.
+[[nodiscard]] std::string asked_url(const policy::HttpEndpoint& endpoint);
+
 // What is wrong with the answer; empty when it is as the policy expects.
 [[nodiscard]] std::string mismatch(const policy::HttpEndpoint& endpoint, const Answer& answer);
 

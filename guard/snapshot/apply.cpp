@@ -252,7 +252,10 @@ class Applier {
         return propagate(set);
     }
     if (op.touch && op.after) {
-      if (auto touched = touch(op); !touched) return propagate(touched);
+      // It is in its place; a time that cannot be set is no reason to call it left alone.
+      auto touched = touch(op);
+      if (!touched && touched.error().code != EACCES && touched.error().code != EPERM)
+        return propagate(touched);
     }
     return "";
   }
@@ -293,7 +296,8 @@ class Applier {
       if (auto set = tree::set_mode(*dir, name, after.mode); !set) return propagate(set);
     }
     if (after.mtime && *after.mtime != (*node)->mtime) {
-      if (auto set = tree::set_mtime(*dir, name, *after.mtime); !set) return propagate(set);
+      auto set = tree::set_mtime(*dir, name, *after.mtime);
+      if (!set && (set.error().code != EPERM || before.differs(after))) return propagate(set);
     }
     return "";
   }

@@ -139,9 +139,10 @@ class Reader {
     // Gone, or no file any more.
     const int code = file ? 0 : file.error().code;
     if (is_gone(code) || code == EINVAL || code == ENXIO) return std::optional<CachedEntry>();
-    if (!file && is_denied(file.error().code)) {
-      std::optional<CachedEntry> cached = CachedEntry{stamp_of(seen), entry_of(name, seen)};
-      cached->entry.uncovered = Uncovered::kUnreadable;
+    if (is_denied(code) || code == EXDEV) {
+      // Looked at anew each time: who may read it is no matter of the file alone.
+      std::optional<CachedEntry> cached = CachedEntry{{seen.inode, 0}, entry_of(name, seen)};
+      cached->entry.uncovered = is_denied(code) ? Uncovered::kUnreadable : Uncovered::kElsewhere;
       return cached;
     }
     if (!file) return propagate(file);
@@ -374,6 +375,9 @@ class Capture {
   Result<std::optional<CachedDirectory>> closed(const std::string& path, Uncovered why,
                                                 Captured& counted) const {
     auto node = tree::Parents(root_.fd).look(path);
+    // It is the directory above that is closed or elsewhere: this one is out of sight.
+    const int code = node ? 0 : node.error().code;
+    if (is_denied(code) || code == EXDEV) return std::optional<CachedDirectory>();
     if (!node) return propagate(node);
     if (!*node) return std::optional<CachedDirectory>();
     CachedDirectory directory;

@@ -49,7 +49,10 @@ struct Identity {
   }
   // The object is this one, a file, and its content is not.
   [[nodiscard]] bool was_written(const tree::Node& node) const {
-    return node.is_file() && mtime != 0 && (mtime != node.mtime || size != node.size);
+    return was_written(Identity(node));
+  }
+  [[nodiscard]] bool was_written(const Identity& now) const {
+    return S_ISREG(now.mode) && mtime != 0 && (mtime != now.mtime || size != now.size);
   }
 };
 [[nodiscard]] bool same_object(const std::optional<Identity>& identity,

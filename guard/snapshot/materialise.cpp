@@ -24,7 +24,8 @@ using tree::fail_errno;
 Result<void> finish_entry(int fd, const std::string& path, const Entry& entry) {
   if (::fchown(fd, entry.owner, entry.group) < 0 && errno != EPERM)
     return fail_errno("change the owner of", path);
-  if (auto written = write_xattrs(fd, entry.xattrs, path); !written) return written;
+  // The directory it was made in may have given it an access list of its own.
+  if (auto written = replace_xattrs(fd, entry.xattrs, path); !written) return written;
   if (::fchmod(fd, entry.permissions()) < 0) return fail_errno("change the mode of", path);
   return tree::set_mtime(fd, "", entry.mtime);
 }
@@ -51,6 +52,7 @@ Result<void> Materialiser::make(const std::string& path, const Entry& entry) {
 }
 
 Result<void> Materialiser::make_one(const std::string& path, const Entry& entry) {
+  if (!entry.is_kept()) left_out_.emplace_back(path, entry.uncovered);
   if (!entry.is_kept() && !entry.is_dir()) return {};
   const auto [parent, name] = tree::split(path);
   auto dir = parents_.of(path);

@@ -26,6 +26,10 @@ class Materialiser {
   // Contents are checked against their ids. What is no file, directory or symlink is left out.
   // Files that had an inode in common have again one in common, also over several calls.
   Result<void> make(const std::string& path, const Entry& entry);
+  // Of which there is no copy; directories among them are empty.
+  [[nodiscard]] const std::vector<std::pair<std::string, Uncovered>>& left_out() const {
+    return left_out_;
+  }
 
  private:
   Result<void> make_one(const std::string& path, const Entry& entry);
@@ -37,6 +41,7 @@ class Materialiser {
   int area_;
   tree::Parents parents_;
   Durability& durability_;
+  std::vector<std::pair<std::string, Uncovered>> left_out_;
   std::unordered_map<std::uint64_t, std::string> first_names_;  // of files with several
 };
 

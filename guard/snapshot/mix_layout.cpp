@@ -124,6 +124,9 @@ Result<std::int64_t> built_at(int root) {
   std::int64_t newest = 0;
   for (const std::string& library : *all) {
     auto at = newest_manifest(root, library);
+    // What is closed to the caller, or another file system, is no build of the project.
+    const int code = at ? 0 : at.error().code;
+    if (code == EACCES || code == EPERM || code == EXDEV) continue;
     if (!at) return at;
     newest = std::max(newest, *at);
   }

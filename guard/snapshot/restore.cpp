@@ -45,7 +45,14 @@ class Choice {
     for (const std::string& path : *paths) {
       auto pair = at(path);
       if (!pair) return propagate(pair);
-      pairs.push_back(std::move(*pair));
+      // A directory that leads to both comes once.
+      const auto same = std::find_if(pairs.begin(), pairs.end(),
+                                     [&](const Pair& one) { return one.path == pair->path; });
+      if (same == pairs.end()) {
+        pairs.push_back(std::move(*pair));
+      } else if (auto merged = merge(*same->wanted, *pair->wanted); !merged) {
+        return propagate(merged);
+      }
     }
     return pairs;
   }
@@ -109,6 +116,29 @@ class Choice {
                   ENOENT);
     if (!pair->wanted || pair->present) return pair;
     return with_missing_parents(std::move(*pair));
+  }
+
+  // Two directories that hold nothing but ways to what is wanted.
+  Result<void> merge(Entry& into, const Entry& from) {
+    auto ours = get_listing(objects_, into.content);
+    if (!ours) return propagate(ours);
+    auto theirs = get_listing(objects_, from.content);
+    if (!theirs) return propagate(theirs);
+    for (Entry& entry : *theirs) {
+      const auto known = std::find_if(ours->begin(), ours->end(),
+                                      [&](const Entry& one) { return one.name == entry.name; });
+      if (known == ours->end()) {
+        ours->push_back(std::move(entry));
+      } else if (auto merged = merge(*known, entry); !merged) {
+        return merged;
+      }
+    }
+    std::sort(ours->begin(), ours->end(),
+              [](const Entry& a, const Entry& b) { return a.name < b.name; });
+    auto content = put_listing(objects_, *ours);
+    if (!content) return propagate(content);
+    into.content = *content;
+    return {};
   }
 
   // The directories that lead to what is wanted come along, with nothing else in them.

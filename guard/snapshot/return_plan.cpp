@@ -92,6 +92,7 @@ Result<std::vector<Op>> ReturnPlan::finish() {
   if (auto synced = sync_area(area_fd_, "", ops_, durability_); !synced) return propagate(synced);
   if (auto synced = durability_.finish(area_fd_); !synced) return propagate(synced);
   if (auto kept = keep_parents(); !kept) return propagate(kept);
+  left_alone_.insert(left_alone_.end(), made_.left_out().begin(), made_.left_out().end());
   return std::move(ops_);
 }
 

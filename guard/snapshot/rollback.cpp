@@ -123,12 +123,12 @@ class History {
   }
 
   // Whether all that happened to this file of the operation is that a rollback made it new for Mix.
-  Result<bool> only_touched(const Op& op, const tree::Node& node) {
-    if (node.size != op.before->size) return false;
+  Result<bool> only_touched(const Op& op, const Identity& was, const Identity& now) {
+    if (now.size != was.size) return false;
     if (auto loaded = load(); !loaded) return propagate(loaded);
     const auto [first, last] = steps_.equal_range(full_path(op));
     return std::any_of(first, last, [&](const auto& entry) {
-      return same_object(entry.second.after, node) && entry.second.touched == node.mtime;
+      return same_object(entry.second.after, now) && entry.second.touched == now.mtime;
     });
   }
 
@@ -178,7 +178,10 @@ class History {
     const std::size_t run = ids_.size() - 1;
     std::set<std::string> homes;
     for (const Op& op : journal.ops) {
-      if (!op.withheld.empty() || op.attributes) continue;
+      if (!op.withheld.empty()) continue;
+      // What is set on a directory moves its ctime as a rename in it does.
+      if (op.attributes) homes.insert(full_path(op));
+      if (op.attributes) continue;
       const bool of_one = journal.kind == RunKind::kRollback && journal.undoes.size() == 1;
       steps_.emplace(full_path(op), Step{run, op.before, op.after, journal.settled,
                                          of_one ? journal.undoes.front() : std::string(),
@@ -206,6 +209,7 @@ class Planner {
         dependencies_(dependencies),
         history_(store),
         trees_(store.project_fd(), runs),
+        runs_fd_(runs),
         runs_(runs) {}
 
   Result<void> add(const Target& target) {
@@ -303,45 +307,64 @@ class Planner {
     return nullptr;
   }
 
-  // Of the directory that lies there.
-  Result<std::optional<std::string>> xattrs_of(const Op& op) {
-    auto root = trees_.of(op.root);
-    auto read = root ? xattrs_of_directory(*root, op.path) : propagate(root);
-    // Closed or replaced: not as expected.
-    return read ? std::optional(std::move(*read)) : std::nullopt;
+  // What is put back there by the undoing of newer runs, or lies there.
+  struct Expected {
+    std::optional<tree::Node> node;
+    std::optional<std::string> xattrs;  // of a directory that can be looked into
+  };
+  Result<Expected> expected_at(const Op& op) {
+    const Op* planned = planned_at(full_path(op));
+    const Op* above = planned == nullptr ? planned_above(op) : planned;
+    Expected expected;
+    auto node = above == nullptr ? live_.look(op.root, op.path) : moved_along(*above, op.path);
+    if (!node) return propagate(node);
+    expected.node = *node;
+    if (!*node || !(*node)->is_dir()) return expected;
+    auto root = above == nullptr ? trees_.of(op.root) : Result<int>(runs_fd_);
+    auto xattrs = root ? xattrs_of_directory(
+                             *root, above == nullptr ? op.path : tree::join(above->area, op.path))
+                       : propagate(root);
+    if (xattrs) expected.xattrs = std::move(*xattrs);
+    return expected;
   }
 
   Result<void> attributes(const Op& op) {
     const auto& [before, after] = *op.attributes;
+    const bool sets_mode = before.mode != after.mode;
     const std::string full = full_path(op);
-    if (planned_above(op) != nullptr || planned_at(full) != nullptr) return {};
     if (Op* newer = at(attributes_, full)) {
       auto& [found, wanted] = *newer->attributes;
-      if (wanted.mode != after.mode && !options_.force) return skip(op);
+      const bool other_mode = sets_mode && wanted.mode != after.mode;
+      const bool other_xattrs = before.xattrs && wanted.xattrs && wanted.xattrs != after.xattrs;
+      if ((other_mode || other_xattrs) && !options_.force) return skip(op);
+      if (sets_mode) wanted.mode = before.mode;
+      if (before.mtime) wanted.mtime = before.mtime;
       if (before.xattrs && !wanted.xattrs) found.xattrs = after.xattrs;
-      auto xattrs = before.xattrs ? before.xattrs : wanted.xattrs;
-      wanted = before;
-      wanted.xattrs = std::move(xattrs);
+      if (before.xattrs) wanted.xattrs = before.xattrs;
       return {};
     }
-    auto node = live_.look(op.root, op.path);
-    if (!node) return propagate(node);
-    Result<std::optional<std::string>> xattrs = std::nullopt;
-    if (before.xattrs && *node) xattrs = xattrs_of(op);
-    if (!xattrs) return propagate(xattrs);
-    if (*node && (*node)->is_dir() && (*node)->permissions() == before.mode && !before.mtime &&
-        *xattrs == before.xattrs)
-      return {};
-    const bool expected = *node && (*node)->is_dir() && (*node)->permissions() == after.mode &&
-                          *xattrs == after.xattrs;
-    if (!*node && lay_in_lost_build(op)) return {};
-    if (!expected && (!options_.force || !*node || !(*node)->is_dir())) return skip(op);
+    auto present = expected_at(op);
+    if (!present) return propagate(present);
+    const auto& node = present->node;
+    if (!node && lay_in_lost_build(op)) return {};
+    const bool is_dir = node && node->is_dir();
+    // Only a time, of a directory that is none any more.
+    if (!is_dir && !before.differs(after)) return {};
+    if (!is_dir) return skip(op);
+    const auto differs_from = [&](const Attributes& attributes) {
+      return (sets_mode && node->permissions() != attributes.mode) ||
+             (before.xattrs && present->xattrs != attributes.xattrs);
+    };
+    if (!differs_from(before) && !before.mtime) return {};
+    if (differs_from(before) && differs_from(after) && !options_.force) return skip(op);
     Op undo;
     undo.path = op.path;
     undo.root = op.root;
-    undo.attributes.emplace(Attributes{(*node)->permissions(), (*node)->mtime, std::move(*xattrs)},
-                            before);
-    if (!before.mtime) undo.attributes->first.mtime.reset();
+    undo.attributes.emplace(Attributes{node->permissions(), node->mtime, {}}, before);
+    auto& [found, wanted] = *undo.attributes;
+    if (!sets_mode) wanted.mode = found.mode;
+    if (!before.mtime) found.mtime.reset();
+    if (before.xattrs) found.xattrs = present->xattrs.value_or("");
     current_.push_back(std::move(undo));
     return {};
   }
@@ -372,6 +395,11 @@ class Planner {
       if (!changed) return propagate(changed);
       edited = *changed;
     }
+    if (!edited && above != nullptr && *present) {
+      auto written = written_since(op, Identity(**present));
+      if (!written) return propagate(written);
+      edited = *written;
+    }
     if (edited && !*present && lay_in_lost_build(op)) return {};
     if (edited && !options_.force) return skip(op);
     auto stored = version_from_before(step);
@@ -401,7 +429,7 @@ class Planner {
     }
     if (options_.force || !step.op.before->was_written(**stored))
       return std::optional<Identity>(**stored);
-    auto touched = history_.only_touched(step.op, **stored);
+    auto touched = history_.only_touched(step.op, *step.op.before, Identity(**stored));
     if (!touched) return propagate(touched);
     if (!*touched) {
       return fail("roll back " + full_path(step.op) +
@@ -412,13 +440,27 @@ class Planner {
     return std::optional<Identity>(**stored);
   }
 
+  // Whether the file that the operation left there is another by its size or time, and not because
+  // a rollback made it new for Mix: a newer run put it aside after somebody had written it.
+  Result<bool> written_since(const Op& op, const Identity& found) {
+    if (!op.after || !op.after->was_written(found)) return false;
+    auto touched = history_.only_touched(op, *op.after, found);
+    if (!touched) return touched;
+    return !*touched;
+  }
+
   // A newer run changed the path as well: what was there before this one is put back in its place.
   Result<void> older_version(const Step& step, Op& newer) {
-    if (!same_object(step.op.after, newer.after) && !options_.force) return skip(step.op);
+    auto edited = newer.after && same_object(step.op.after, newer.after)
+                      ? written_since(step.op, *newer.after)
+                      : Result<bool>(!same_object(step.op.after, newer.after));
+    if (!edited) return propagate(edited);
+    if (*edited && !options_.force) return skip(step.op);
     auto stored = version_from_before(step);
     if (!stored) return propagate(stored);
     newer.after = *stored;
     newer.area = step.area();
+    forget_below(full_path(step.op));
     // It came and went within the runs.
     if (!newer.before && !newer.after) forget(objects_, objects_.find(full_path(step.op)));
     return {};
@@ -449,6 +491,7 @@ class Planner {
   History history_;
   LiveTrees trees_;
   LiveParents live_{trees_};
+  int runs_fd_;
   tree::Parents runs_;
   // Of the runs before, which are newer: in the order of their carrying out, and by path.
   using Ops = std::list<Op>;

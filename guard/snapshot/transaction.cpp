@@ -52,7 +52,8 @@ Result<void> copy_directory_looks(int upper, int project, const std::string& pat
   if (!dir) return propagate(dir);
   // One that cannot be opened stays closed to the command as well.
   if (auto xattrs = xattrs_of_directory(project, path); xattrs) {
-    if (auto written = write_xattrs(dir->get(), *xattrs, path); !written) return written;
+    // The upper directory may have inherited an access list.
+    if (auto written = replace_xattrs(dir->get(), *xattrs, path); !written) return written;
   }
   return tree::make_alike(dir->get(), ".", **model);
 }

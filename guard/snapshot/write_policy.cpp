@@ -29,7 +29,7 @@ constexpr std::array kNeverCommitted = {
     NeverCommitted{"**/.git/worktrees/*/commondir", "git reads hooks and configuration from there"},
     NeverCommitted{"**/.gitmodules", "it says where git fetches code from"},
     NeverCommitted{"**/.mixguard.toml", "it is the policy that judges the next command"},
-    NeverCommitted{".mixguard/**", "it is where undo data and the record are kept"},
+    NeverCommitted{"**/.mixguard/**", "it is where undo data and the record are kept"},
     NeverCommitted{"**/.envrc", "direnv runs it in every shell that enters the project"},
     NeverCommitted{"**/.vscode/**", "the editor runs tasks and settings from it"},
     NeverCommitted{"**/.idea/**", "the editor runs tasks and settings from it"},

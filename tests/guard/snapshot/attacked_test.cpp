@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// What rollbacks and restores got wrong once, each as it was found.
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "guard/snapshot/restore.hpp"
+#include "guard/snapshot/rollback.hpp"
+#include "guard/snapshot/snapshot.hpp"
+#include "tests/guard/snapshot/project_fixture.hpp"
+
+namespace mixguard::guard {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::lines;
+using testing::Project;
+using testing::run;
+using testing::write_file;
+using Lines = std::vector<std::string>;
+
+RollbackReport back(const Store& store, std::size_t count) {
+  RollbackOptions options;
+  options.back = count;
+  auto report = rollback(store, "", options);
+  if (!report) FAIL(report.error().message);
+  return std::move(*report);
+}
+
+RollbackReport put_back(const Store& store, const Snapshot& snapshot, const Lines& paths = {}) {
+  auto objects = Objects::open(store);
+  REQUIRE(objects);
+  RollbackOptions options;
+  options.paths = paths;
+  auto report = restore(store, *objects, snapshot, options);
+  if (!report) FAIL(report.error().message);
+  return std::move(*report);
+}
+
+Snapshot take(const Store& store) {
+  auto objects = Objects::open(store);
+  REQUIRE(objects);
+  auto snapshot = create_snapshot(store, *objects, "", {});
+  if (!snapshot) FAIL(snapshot.error().message);
+  return std::move(*snapshot);
+}
+
+mode_t mode_of(const Project& project, const std::string& path) {
+  struct stat info{};
+  REQUIRE(::stat(project.at(path).c_str(), &info) == 0);
+  return info.st_mode & 07777;
+}
+
+TEST_CASE("what somebody wrote in place between two runs is what undoing both brings back") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("lib/f", "0");
+  project.write("priv/c/f", "0");
+  const Store store = project.store();
+  run(store, {"**"}, [] { write_file("lib/f", "1"), write_file("priv/c/f", "1"); });
+  project.write("lib/f", "by hand");
+  project.write("priv/c/f", "by hand");
+  run(store, {"**"}, [] { write_file("lib/f", "2"), fs::remove_all("priv/c"); });
+  const auto report = back(store, 2);
+  CHECK(report.skipped == Lines{"lib/f", "priv/c/f"});
+  CHECK(project.read("lib/f") == "by hand");
+  CHECK(project.read("priv/c/f") == "by hand");
+}
+
+TEST_CASE("a directory that is put back whole brings nothing of the runs between") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("priv/c/A/x", "old");
+  const Store store = project.store();
+  const auto before = project.state();
+  run(store, {"**"}, [] {
+    fs::remove_all("priv/c");
+    write_file("priv/c/A/b", "new");
+    write_file("priv/c/A/k", "k");
+  });
+  run(store, {"**"}, [] { fs::remove("priv/c/A/b"); });
+  run(store, {"**"}, [] { fs::remove_all("priv/c"); });
+  CHECK(back(store, 3).skipped.empty());
+  CHECK(project.state() == before);
+}
+
+TEST_CASE("the mode of a directory that a newer run removed is undone too") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("d/x", "x");
+  ::chmod(project.at("d").c_str(), 0755);
+  const Store store = project.store();
+  run(store, {"**"}, [] { ::chmod("d", 0700); });
+  run(store, {"**"}, [] { fs::remove_all("d"); });
+  CHECK(back(store, 2).skipped.empty());
+  CHECK(mode_of(project, "d") == 0755);
+}
+
+TEST_CASE("an attribute that somebody set between two runs is listed and stays") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("d/x", "x");
+  const Store store = project.store();
+  const auto set = [](const std::string& path, const char* value) {
+    if (::setxattr(path.c_str(), "user.k", value, 1, 0) != 0) throw std::runtime_error("setxattr");
+  };
+  set(project.at("d"), "0");
+  run(store, {"**"}, [&] { set("d", "1"); });
+  set(project.at("d"), "h");
+  run(store, {"**"}, [&] { set("d", "2"); });
+  CHECK(back(store, 2).skipped == Lines{"d"});
+  char value = 0;
+  REQUIRE(::getxattr(project.at("d").c_str(), "user.k", &value, 1) == 1);
+  CHECK(value == 'h');
+}
+
+TEST_CASE("a mode that only a newer run set does not make a directory somebody's") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("lib/a", "a");
+  const Store store = project.store();
+  const auto before = project.state();
+  run(store, {"**"}, [] { write_file("priv/n/s/f", "1"); });
+  run(store, {"**"}, [] { ::chmod("priv/n/s", 0700); });
+  CHECK(back(store, 2).skipped.empty());
+  CHECK(project.state() == before);
+}
+
+TEST_CASE("a default access list of the project goes nowhere it was not") {
+  Project project;
+  project.write("config/.env", "secret");
+  project.write("lib/s", "secret");
+  ::chmod(project.at("lib/s").c_str(), 0640);
+  REQUIRE(std::system(("setfacl -d -m u:12:rwx " + project.root()).c_str()) == 0);
+  const Store store = project.store();
+  const auto access_lists = [&] {
+    std::size_t count = 0;
+    for (const char* path : {"config", "lib", "lib/s"}) {
+      for (const char* name : {"system.posix_acl_access", "system.posix_acl_default"})
+        count += ::getxattr(project.at(path).c_str(), name, nullptr, 0) > 0 ? 1 : 0;
+    }
+    return count;
+  };
+  REQUIRE(access_lists() == 0);
+  SECTION("by a command") {
+    if (!testing::can_mount_overlays()) return;
+    const auto done = run(store, {"**"}, [] { write_file("lib/new", "1"); }, {"config/.env"});
+    CHECK(lines(done.set) == Lines{"created lib/new"});
+  }
+  SECTION("by a restore") {
+    const Snapshot snapshot = take(store);
+    fs::remove(project.at("lib/s"));
+    put_back(store, snapshot);
+    CHECK(mode_of(project, "lib/s") == 0640);
+  }
+  CHECK(access_lists() == 0);
+}
+
+TEST_CASE("two files whose directory is gone are put back") {
+  Project project;
+  project.write("a/b", "1");
+  project.write("a/d/e/f", "2");
+  project.write("a/d/g", "3");
+  project.write("a/other", "4");
+  const Store store = project.store();
+  const Snapshot snapshot = take(store);
+  fs::remove_all(project.at("a"));
+  CHECK(put_back(store, snapshot, {"a/b", "a/d/e", "a/d/g"}).skipped.empty());
+  CHECK(project.read("a/b") == "1");
+  CHECK(project.read("a/d/e/f") == "2");
+  CHECK(project.read("a/d/g") == "3");
+  CHECK_FALSE(project.has("a/other"));
+}
+
+TEST_CASE("what there is no copy of is named when its directory is put back") {
+  Project project;
+  project.write("d/file", "1");
+  REQUIRE(::mkfifo(project.at("d/fifo").c_str(), 0600) == 0);
+  const Store store = project.store();
+  const Snapshot snapshot = take(store);
+  fs::remove_all(project.at("d"));
+  CHECK(put_back(store, snapshot).skipped == Lines{"d/fifo"});
+  CHECK(project.read("d/file") == "1");
+}
+
+TEST_CASE("directories that were closed to their owner since do not stop anything") {
+  if (::geteuid() == 0) {
+    WARN("skipped: nothing is closed to root");
+    return;
+  }
+  Project project;
+  project.write("lib/a.ex", "1");
+  project.write("x/y/z", "1");
+  const Store store = project.store();
+  const Snapshot snapshot = take(store);
+  project.write("lib/a.ex", "22");
+  ::chmod(project.at("x").c_str(), 0);
+  const Snapshot closed = take(store);
+  CHECK(closed.uncovered ==
+        std::vector<std::pair<std::string, Uncovered>>{{"x", Uncovered::kUnreadable}});
+  put_back(store, snapshot, {"lib/a.ex"});
+  CHECK(project.read("lib/a.ex") == "1");
+  ::chmod(project.at("x").c_str(), 0700);
+}
+
+}  // namespace
+}  // namespace mixguard::guard
