@@ -3,7 +3,7 @@
 # Verifies a project whose policy names two endpoints: without a server, with it, with another expectation, and when the
 # server is gone. Exits as the last verification does.
 set -uo pipefail
-port=$((20000 + $$ % 20000))
+port=$((20000 + $$ % 10000))
 expect() {
   printf 'version = 1\n[[endpoint]]\nurl = "http://localhost:%s/:name"\nparams = { name = "mix.exs" }\n' "$port"
   printf 'content_type = "application/octet-stream"\n[[endpoint]]\nurl = "http://127.0.0.1:%s/none"\nstatus = %s\n' "$port" "$1"
