@@ -474,6 +474,7 @@ class Planner {
 
   // An operation on the directory takes along what newer runs changed in it.
   void forget_below(const std::string& path) {
+    if (const auto own = attributes_.find(path); own != attributes_.end()) forget(attributes_, own);
     for (ByPath* planned : {&objects_, &attributes_}) {
       auto next = planned->upper_bound(path);
       while (next != planned->end() && tree::is_at_or_below(next->first, path))

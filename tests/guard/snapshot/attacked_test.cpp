@@ -122,11 +122,18 @@ TEST_CASE("a mode that only a newer run set does not make a directory somebody's
   if (!testing::can_mount_overlays()) return;
   Project project;
   project.write("lib/a", "a");
+  if (GENERATE(false, true)) project.write("priv/n/old", "old");
+  project.write("priv/kept", "kept");
   const Store store = project.store();
   const auto before = project.state();
-  run(store, {"**"}, [] { write_file("priv/n/s/f", "1"); });
-  run(store, {"**"}, [] { ::chmod("priv/n/s", 0700); });
-  CHECK(back(store, 2).skipped.empty());
+  run(store, {"**"}, [] { write_file("priv/n/s/f", "1"), write_file("priv/more", "1"); });
+  const char* path = GENERATE("priv/n/s", "priv/n", "priv");
+  run(store, {"**"}, [&] { ::chmod(path, 0700); });
+  SECTION("and removed by another") {
+    run(store, {"**"}, [] { fs::remove_all("priv"); });
+    CHECK(back(store, 3).skipped.empty());
+  }
+  SECTION("and left") { CHECK(back(store, 2).skipped.empty()); }
   CHECK(project.state() == before);
 }
 
