@@ -25,7 +25,7 @@ constexpr std::uint32_t kHeaderLimit = 64U << 10;
 std::string media_type(beast::string_view header) {
   std::string type;
   for (const char c : header.substr(0, header.find(';'))) {
-    if (c != ' ' && c != '\t') type += policy::is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+    if (c != ' ' && c != '\t') type += policy::to_lower(c);
   }
   return type;
 }
@@ -125,9 +125,7 @@ std::string mismatch(const policy::HttpEndpoint& endpoint, const Answer& answer)
     return status + "; expected " + std::to_string(endpoint.status);
   if (endpoint.status == 0 && (answer.status < 200 || answer.status > 399))
     return status + "; expected 200 to 399";
-  std::string expected;
-  for (const char c : endpoint.content_type)
-    expected += policy::is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+  const std::string expected = policy::to_lower(endpoint.content_type);
   if (!expected.empty() && answer.content_type != expected)
     return "its content type is " +
            (answer.content_type.empty() ? "missing" : answer.content_type) + "; expected " +

@@ -62,7 +62,9 @@ Words last_lines(std::string_view output) {
 
 class Verifier {
  public:
-  Verifier(const Store& store, const VerifyOptions& options) : store_(store), options_(options) {}
+  Verifier(const Store& store, const VerifyOptions& options,
+           const std::vector<policy::HttpEndpoint>& endpoints)
+      : store_(store), options_(options), endpoints_(endpoints) {}
 
   VerifyStep restored() const {
     if (!options_.run_id.empty()) return verify_restored(store_, options_.run_id);
@@ -125,13 +127,12 @@ class Verifier {
   }
 
   VerifyStep endpoints() {
-    if (options_.endpoints.empty())
-      return skipped("endpoints", "the policy names none ([[endpoint]])");
+    if (endpoints_.empty()) return skipped("endpoints", "the policy names none ([[endpoint]])");
     const auto known = baseline();
     std::size_t good = 0;
     Words failures;
     Words silent;
-    for (const policy::HttpEndpoint& endpoint : options_.endpoints) {
+    for (const policy::HttpEndpoint& endpoint : endpoints_) {
       const Answer answer = ask(endpoint, kAnswerTime);
       const std::string trouble = mismatch(endpoint, answer);
       const std::string url = asked_url(endpoint);
@@ -231,6 +232,7 @@ class Verifier {
 
   const Store& store_;
   const VerifyOptions& options_;
+  const std::vector<policy::HttpEndpoint>& endpoints_;
   std::optional<std::set<std::string>> warnings_;
   std::set<std::string> answered_;
 };
@@ -262,8 +264,9 @@ VerifyStep verify_restored(const Store& store, const std::string& run_id) {
 }
 
 std::vector<VerifyStep> verify(const Store& store, const VerifyOptions& options,
+                               const std::vector<policy::HttpEndpoint>& endpoints,
                                const std::function<void(const char*)>& before) {
-  Verifier verifier(store, options);
+  Verifier verifier(store, options, endpoints);
   std::vector<VerifyStep> steps;
   const auto add = [&](const char* name, const auto& step) {
     before(name);

@@ -32,7 +32,6 @@ struct VerifyOptions {
   std::string policy;  // --policy, for the guarded commands
   std::string run_id;  // the rollback that was just made; empty: the last run, if it is one
   bool tests = false;
-  std::vector<policy::HttpEndpoint> endpoints;  // of the policy's layers
 };
 
 // Whether what the rollback put back is there. Cheap: a look at each path.
@@ -42,7 +41,9 @@ struct VerifyOptions {
 // guarded commands lock it themselves. What a verification without a failure found is what the next
 // one compares with: its warnings, and the endpoints that answered. Where nothing listens, and
 // nothing did then, no rollback is at fault.
+// `endpoints`: of the policy's layers.
 [[nodiscard]] std::vector<VerifyStep> verify(const Store& store, const VerifyOptions& options,
+                                             const std::vector<policy::HttpEndpoint>& endpoints,
                                              const std::function<void(const char*)>& before);
 
 // No step failed; skipped ones do not count.

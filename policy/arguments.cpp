@@ -245,8 +245,7 @@ std::string flag_name_of(std::string_view word) {
   word.remove_prefix(std::min(word.find_first_not_of('-'), word.size()));
   std::string name(word.substr(0, word.find('=')));
   for (char& c : name) {
-    if (c == '_') c = '-';
-    if (is_upper(c)) c = static_cast<char>(c - 'A' + 'a');
+    c = c == '_' ? '-' : to_lower(c);
   }
   return name;
 }

@@ -127,7 +127,7 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
   } else {
     endpoint.kind = is_ipv4(host) ? Endpoint::Kind::kIpv4 : Endpoint::Kind::kName;
   }
-  for (const char c : host) endpoint.host += is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+  endpoint.host = to_lower(host);
   return endpoint;
 }
 

@@ -32,7 +32,6 @@ std::vector<std::string_view> split_dots(std::string_view name) {
 }
 
 char to_upper(char c) { return is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c; }
-char to_lower(char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; }
 
 // Macro.camelize/1.
 std::string camelize(std::string_view part) {

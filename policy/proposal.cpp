@@ -28,11 +28,8 @@ bool is_any_of(std::string_view text, std::initializer_list<Reason> reasons) {
 }
 
 bool names_secret(std::string_view word) {
-  std::string name(word.substr(0, word.find('=')));
+  const std::string name = to_lower(word.substr(0, word.find('=')));
   const bool is_named = word.starts_with('-') || name.size() != word.size();
-  for (char& c : name) {
-    if (is_upper(c)) c = static_cast<char>(c - 'A' + 'a');
-  }
   constexpr std::array kNames = {"pass",   "pwd",  "secret", "token",   "cred", "key",
                                  "bearer", "auth", "cookie", "session", "pin",  "otp"};
   return is_named && std::any_of(kNames.begin(), kNames.end(), [&](const char* part) {

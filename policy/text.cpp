@@ -177,6 +177,12 @@ std::optional<char> find_metacharacter(std::string_view text) {
   return found == text.end() ? std::nullopt : std::optional<char>(*found);
 }
 
+std::string to_lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = to_lower(c);
+  return lower;
+}
+
 std::string code_point_name(char32_t code_point) { return "U+" + hexadecimal(code_point); }
 
 std::string quoted(std::string_view text) {

@@ -52,6 +52,12 @@ class ByteSet {
 [[nodiscard]] constexpr bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 [[nodiscard]] constexpr bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 
+// Of ASCII; other bytes as they are.
+[[nodiscard]] constexpr char to_lower(char c) {
+  return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+}
+[[nodiscard]] std::string to_lower(std::string_view text);
+
 // "U+200B"
 [[nodiscard]] std::string code_point_name(char32_t code_point);
 

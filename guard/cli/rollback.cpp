@@ -157,8 +157,7 @@ Result<int> undo_runs(const Store& store, RollbackArguments& arguments, Console&
 int verify_undone(const Invocation& invocation, Console& console,
                   const RollbackArguments& arguments, Undone& undone) {
   return with_store(invocation, console, [&](const Store& store) -> Result<int> {
-    const VerifyOptions options{
-        invocation.common.policy, undone.report.undo_id, arguments.tests, {}};
+    const VerifyOptions options{invocation.common.policy, undone.report.undo_id, arguments.tests};
     auto steps = verify_and_record(store, options, console);
     if (!steps) return propagate(steps);
     undone.steps = std::move(*steps);

@@ -23,7 +23,7 @@ int verify_project(const Invocation& invocation, bool tests, Console& console) {
   return with_store(invocation, console, [&](const Store& store) -> Result<int> {
     if (store.project_root().empty())
       return fail("verify: there is no mix.exs here or above; name a project with --project DIR");
-    const auto steps = verify_and_record(store, {invocation.common.policy, "", tests, {}}, console);
+    const auto steps = verify_and_record(store, {invocation.common.policy, "", tests}, console);
     if (!steps) return propagate(steps);
     const bool passed = has_passed(*steps);
     if (console.json()) {
@@ -65,14 +65,13 @@ Result<std::vector<VerifyStep>> verify_and_record(const Store& store, const Veri
                                                   Console& console) {
   const auto policy = load_policy(store.project_root(), options.policy);
   if (!policy) return fail("verify: " + policy.error().lines.front());
-  VerifyOptions with_endpoints = options;
-  for (const policy::Ruleset& layer : policy->policy.layers()) {
-    with_endpoints.endpoints.insert(with_endpoints.endpoints.end(), layer.endpoints.begin(),
-                                    layer.endpoints.end());
-  }
+  std::vector<policy::HttpEndpoint> endpoints;
+  for (const policy::Ruleset& layer : policy->policy.layers())
+    endpoints.insert(endpoints.end(), layer.endpoints.begin(), layer.endpoints.end());
   Progress progress(console, "verify", kSteps, std::chrono::milliseconds(0));
   std::size_t begun = 0;
-  auto steps = verify(store, with_endpoints, [&](const char* name) { progress.at(begun++, name); });
+  auto steps =
+      verify(store, options, endpoints, [&](const char* name) { progress.at(begun++, name); });
   progress.end();
   auto written = write_down(store, "validated",
                             {{"run_id", text_or_null(options.run_id)},

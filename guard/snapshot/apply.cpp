@@ -252,24 +252,26 @@ class Applier {
         return propagate(set);
     }
     if (op.touch && op.after) {
-      // It is in its place; a time that cannot be set is no reason to call it left alone.
-      auto touched = touch(op);
-      if (!touched && touched.error().code != EACCES && touched.error().code != EPERM)
-        return propagate(touched);
+      if (auto touched = touch(op); !touched) return propagate(touched);
     }
     return "";
   }
 
+  // What is put back is in its place: a file of somebody else's, or one in a directory that is
+  // closed, keeps its time.
   Result<void> touch(const Op& op) {
     auto root = field_.live.of(op.root);
     if (!root) return propagate(root);
     tree::Parents parents(*root);
     const auto touch_file = [&](const std::string& path, const Node& node) -> Result<tree::Walk> {
-      if (!node.is_file()) return tree::Walk::kOn;
       auto dir = parents.of(path);
       if (!dir) return propagate(dir);
-      auto set = tree::set_mtime(*dir, tree::split(path).name, journal_.touch_time);
-      if (!set) return propagate(set);
+      const std::string name = tree::split(path).name;
+      if (node.is_dir() && ::faccessat(*dir, name.c_str(), R_OK | X_OK, AT_EACCESS) < 0)
+        return tree::Walk::kPast;
+      if (!node.is_file()) return tree::Walk::kOn;
+      auto set = tree::set_mtime(*dir, name, journal_.touch_time);
+      if (!set && !tree::is_denied(set.error().code)) return propagate(set);
       return tree::Walk::kOn;
     };
     return tree::walk(*root, op.path, touch_file);
@@ -312,7 +314,7 @@ class Applier {
     if (*present == *after.xattrs) return "";
     if (!is_between(*present, *before.xattrs, *after.xattrs))
       return "its attributes changed meanwhile";
-    if (auto set = replace_xattrs(fd->get(), *after.xattrs, name); !set) return propagate(set);
+    if (auto set = write_xattrs(fd->get(), *after.xattrs, name); !set) return propagate(set);
     return "";
   }
 

@@ -105,8 +105,9 @@ Entry entry_of(const std::string& name, const Node& node) {
   return entry;
 }
 
-bool is_denied(int code) { return code == EACCES || code == EPERM; }
 bool is_gone(int code) { return code == ENOENT || code == ENOTDIR || code == ELOOP; }
+
+using tree::is_denied;
 
 // Reads files into objects.
 class Reader {

@@ -24,8 +24,7 @@ using tree::fail_errno;
 Result<void> finish_entry(int fd, const std::string& path, const Entry& entry) {
   if (::fchown(fd, entry.owner, entry.group) < 0 && errno != EPERM)
     return fail_errno("change the owner of", path);
-  // The directory it was made in may have given it an access list of its own.
-  if (auto written = replace_xattrs(fd, entry.xattrs, path); !written) return written;
+  if (auto written = write_xattrs(fd, entry.xattrs, path); !written) return written;
   if (::fchmod(fd, entry.permissions()) < 0) return fail_errno("change the mode of", path);
   return tree::set_mtime(fd, "", entry.mtime);
 }

@@ -114,7 +114,12 @@ Result<std::int64_t> newest_manifest(int root, const std::string& library) {
 }  // namespace
 
 Result<std::int64_t> built_at(int root) {
+  // What is closed to the caller, or another file system, is no build of the project.
+  const auto is_none = [](const Error& error) {
+    return tree::is_denied(error.code) || error.code == EXDEV;
+  };
   auto all = libraries(root);
+  if (!all && is_none(all.error())) all = std::vector<std::string>();
   if (!all) return propagate(all);
   // Of a MIX_BUILD_PATH and of a MIX_BUILD_ROOT.
   auto environments = names_in(root, "");
@@ -124,9 +129,7 @@ Result<std::int64_t> built_at(int root) {
   std::int64_t newest = 0;
   for (const std::string& library : *all) {
     auto at = newest_manifest(root, library);
-    // What is closed to the caller, or another file system, is no build of the project.
-    const int code = at ? 0 : at.error().code;
-    if (code == EACCES || code == EPERM || code == EXDEV) continue;
+    if (!at && is_none(at.error())) continue;
     if (!at) return at;
     newest = std::max(newest, *at);
   }

@@ -330,10 +330,11 @@ class Restoration {
       if (is_asked_for(path)) report_.skipped.push_back(path);
       return {};
     }
+    if (auto looked = look_at_build(live.get()); !looked) return looked;
+    if (!is_asked_for(path) && !options_.build) return {};
     auto captured = capture(store_, objects_, {live.get(), path}, "");
     if (!captured) return propagate(captured);
     if (!captured->top) return fail("put back " + path + ": it is gone", ENOENT);
-    if (auto looked = look_at_build(live.get()); !looked) return looked;
     outside_.emplace(path, std::pair(std::move(*root), std::move(live)));
     return choose(path, top, *captured->top);
   }

@@ -179,9 +179,11 @@ class History {
     std::set<std::string> homes;
     for (const Op& op : journal.ops) {
       if (!op.withheld.empty()) continue;
-      // What is set on a directory moves its ctime as a rename in it does.
-      if (op.attributes) homes.insert(full_path(op));
-      if (op.attributes) continue;
+      if (op.attributes) {
+        // It moves the directory's ctime as a rename in it does.
+        homes.insert(full_path(op));
+        continue;
+      }
       const bool of_one = journal.kind == RunKind::kRollback && journal.undoes.size() == 1;
       steps_.emplace(full_path(op), Step{run, op.before, op.after, journal.settled,
                                          of_one ? journal.undoes.front() : std::string(),
@@ -396,7 +398,7 @@ class Planner {
       edited = *changed;
     }
     if (!edited && above != nullptr && *present) {
-      auto written = written_since(op, Identity(**present));
+      auto written = written_since(op, *op.after, Identity(**present));
       if (!written) return propagate(written);
       edited = *written;
     }
@@ -427,11 +429,9 @@ class Planner {
           "roll back " + full_path(step.op) + ": the store does not hold its version from before",
           EBADMSG);
     }
-    if (options_.force || !step.op.before->was_written(**stored))
-      return std::optional<Identity>(**stored);
-    auto touched = history_.only_touched(step.op, *step.op.before, Identity(**stored));
-    if (!touched) return propagate(touched);
-    if (!*touched) {
+    auto written = written_since(step.op, *step.op.before, Identity(**stored));
+    if (!written) return propagate(written);
+    if (*written && !options_.force) {
       return fail("roll back " + full_path(step.op) +
                       ": its version from before was written in the store since (--force takes it "
                       "as it is)",
@@ -440,20 +440,20 @@ class Planner {
     return std::optional<Identity>(**stored);
   }
 
-  // Whether the file that the operation left there is another by its size or time, and not because
-  // a rollback made it new for Mix: a newer run put it aside after somebody had written it.
-  Result<bool> written_since(const Op& op, const Identity& found) {
-    if (!op.after || !op.after->was_written(found)) return false;
-    auto touched = history_.only_touched(op, *op.after, found);
+  // Whether a file of the operation is another by its size or time than it was, and not because a
+  // rollback made it new for Mix.
+  Result<bool> written_since(const Op& op, const Identity& was, const Identity& found) {
+    if (!was.was_written(found)) return false;
+    auto touched = history_.only_touched(op, was, found);
     if (!touched) return touched;
     return !*touched;
   }
 
   // A newer run changed the path as well: what was there before this one is put back in its place.
   Result<void> older_version(const Step& step, Op& newer) {
-    auto edited = newer.after && same_object(step.op.after, newer.after)
-                      ? written_since(step.op, *newer.after)
-                      : Result<bool>(!same_object(step.op.after, newer.after));
+    auto edited = Result<bool>(!same_object(step.op.after, newer.after));
+    // A newer run put it aside after somebody had written it.
+    if (!*edited && newer.after) edited = written_since(step.op, *step.op.after, *newer.after);
     if (!edited) return propagate(edited);
     if (*edited && !options_.force) return skip(step.op);
     auto stored = version_from_before(step);
@@ -550,16 +550,16 @@ Result<void> make_displaced_durable(const Store& store, const Journal& journal) 
 // What is built may be newer than the run that is undone, and sources have to be newer than that.
 Result<std::int64_t> time_for_sources(const Store& store, const Journal& journal) {
   const LiveTrees trees(store.project_fd(), store.fd(), journal.extra_roots);
-  auto built = mix_layout::built_at(store.project_fd());
-  for (const ExtraRoot& root : journal.extra_roots) {
-    if (!built) return built;
-    const auto live = trees.of(root.path);
-    auto outside = live ? mix_layout::built_at(*live) : propagate(live);
-    if (!outside) return outside;
-    built = std::max(*built, *outside);
+  std::vector<std::string> roots{""};
+  for (const ExtraRoot& root : journal.extra_roots) roots.push_back(root.path);
+  std::int64_t built = 0;
+  for (const std::string& root : roots) {
+    const auto live = trees.of(root);
+    auto at = live ? mix_layout::built_at(*live) : propagate(live);
+    if (!at) return at;
+    built = std::max(built, *at);
   }
-  if (!built) return built;
-  return mix_layout::time_after(*built);
+  return mix_layout::time_after(built);
 }
 
 Result<void> undo(const Store& store, const std::vector<Target>& targets,
@@ -568,16 +568,16 @@ Result<void> undo(const Store& store, const std::vector<Target>& targets,
   if (options.force) {
     if (auto synced = make_displaced_durable(store, journal); !synced) return synced;
   }
-  auto run = make_run(store, undo_id);
-  if (!run) return propagate(run);
-  journal.kind = RunKind::kRollback;
-  journal.area = targets.front().journal.area;
-  for (const Target& target : targets) journal.undoes.push_back(target.id);
   if (options.selective()) {
     auto time = time_for_sources(store, journal);
     if (!time) return propagate(time);
     journal.touch_time = *time;
   }
+  auto run = make_run(store, undo_id);
+  if (!run) return propagate(run);
+  journal.kind = RunKind::kRollback;
+  journal.area = targets.front().journal.area;
+  for (const Target& target : targets) journal.undoes.push_back(target.id);
   if (auto prepared = dependencies.prepare(*run, journal.ops); !prepared) return prepared;
   if (auto written = write_intent(*run, journal); !written) return written;
   return carry_out(*run, journal, false, options.on_step);

@@ -52,8 +52,7 @@ Result<void> copy_directory_looks(int upper, int project, const std::string& pat
   if (!dir) return propagate(dir);
   // One that cannot be opened stays closed to the command as well.
   if (auto xattrs = xattrs_of_directory(project, path); xattrs) {
-    // The upper directory may have inherited an access list.
-    if (auto written = replace_xattrs(dir->get(), *xattrs, path); !written) return written;
+    if (auto written = write_xattrs(dir->get(), *xattrs, path); !written) return written;
   }
   return tree::make_alike(dir->get(), ".", **model);
 }

@@ -320,6 +320,8 @@ Result<void> rename(int from_dir, const std::string& from, int to_dir, const std
   return {};
 }
 
+bool is_denied(int code) { return code == EACCES || code == EPERM; }
+
 Result<void> write_at(int fd, std::string_view bytes, std::int64_t offset,
                       std::string_view object) {
   while (!bytes.empty()) {

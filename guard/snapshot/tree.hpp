@@ -92,6 +92,9 @@ class Parents {
   UniqueFd fd_;
 };
 
+// What the system says where the caller may not (errno).
+[[nodiscard]] bool is_denied(int code);
+
 // All of `bytes`. `object` is for the message.
 Result<void> write_at(int fd, std::string_view bytes, std::int64_t offset, std::string_view object);
 

@@ -101,6 +101,14 @@ Result<std::string> xattrs_of_directory(int root, const std::string& path) {
 }
 
 Result<void> write_xattrs(int fd, std::string_view bytes, std::string_view object) {
+  auto names = names_of(fd, object);
+  if (!names) return propagate(names);
+  const auto wanted = pairs_of(bytes);
+  for (const std::string& name : *names) {
+    if (wanted.contains(name)) continue;
+    if (::fremovexattr(fd, name.c_str()) < 0 && errno != ENODATA && errno != EPERM)
+      return fail_errno("remove an attribute of", object);
+  }
   ByteReader reader(bytes);
   while (!reader.at_end()) {
     const std::string name(reader.text());
@@ -114,18 +122,6 @@ Result<void> write_xattrs(int fd, std::string_view bytes, std::string_view objec
       return fail_errno("write the attributes of", object);
   }
   return {};
-}
-
-Result<void> replace_xattrs(int fd, std::string_view bytes, std::string_view object) {
-  auto names = names_of(fd, object);
-  if (!names) return propagate(names);
-  const auto wanted = pairs_of(bytes);
-  for (const std::string& name : *names) {
-    if (wanted.contains(name)) continue;
-    if (::fremovexattr(fd, name.c_str()) < 0 && errno != ENODATA && errno != EPERM)
-      return fail_errno("remove an attribute of", object);
-  }
-  return write_xattrs(fd, bytes, object);
 }
 
 }  // namespace mixguard::guard

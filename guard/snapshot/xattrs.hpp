@@ -19,15 +19,13 @@ Result<std::string> read_xattrs(int fd, std::string_view object);
 // Of the directory at the path below `root`. EACCES: it is closed to the caller.
 Result<std::string> xattrs_of_directory(int root, const std::string& path);
 
-// Gives them to a file that has none. Where the caller may not (security.capability needs
-// CAP_SETFCAP) or the file system cannot, the attribute is left out.
+// Gives them to a file or directory in place of those it has: a new one may have inherited an
+// access list from the directory it was made in (acl(5)). Where the caller may not
+// (security.capability needs CAP_SETFCAP) or the file system cannot, the attribute is left out.
 Result<void> write_xattrs(int fd, std::string_view bytes, std::string_view object);
 
-// Whether `present` is one of the two, or what a replace_xattrs() that was killed made of them.
+// Whether `present` is one of the two, or what a write_xattrs() that was killed made of them.
 [[nodiscard]] bool is_between(std::string_view present, std::string_view before,
                               std::string_view after);
-
-// The same for one that has others, which go.
-Result<void> replace_xattrs(int fd, std::string_view bytes, std::string_view object);
 
 }  // namespace mixguard::guard

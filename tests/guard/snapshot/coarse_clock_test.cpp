@@ -8,7 +8,6 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <stdexcept>
 #include <thread>
 
 #include "guard/snapshot/capture.hpp"
@@ -17,11 +16,8 @@
 namespace mixguard::guard {
 namespace {
 
+using testing::expect;
 using testing::Project;
-
-void require(bool holds, const std::string& what) {
-  if (!holds) throw std::runtime_error(what);
-}
 
 // Of the same length each time.
 std::string text_of(int number) { return std::to_string(1'000'000 + number); }
@@ -54,32 +50,32 @@ class Writer {
 
 Entry captured(const Store& store, Objects& objects) {
   auto seen = capture(store, objects, {store.project_fd(), ""}, "");
-  require(seen && seen->top, "capture");
+  expect(seen && seen->top, "capture");
   auto entry = find_entry(objects, *seen->top, "lib/a.ex");
-  require(entry && *entry, "the file is not there");
+  expect(entry && *entry, "the file is not there");
   return std::move(**entry);
 }
 
 TEST_CASE("a change within the tick in which a file was captured is seen by the next capture") {
   const Project project;
   testing::on_small_disk(project.root(), "1m", [&] {
-    require(::mount("none", project.root().c_str(), "ramfs", MS_NOSUID | MS_NODEV, nullptr) == 0,
-            "mount ramfs");
+    expect(::mount("none", project.root().c_str(), "ramfs", MS_NOSUID | MS_NODEV, nullptr) == 0,
+           "mount ramfs");
     project.write("lib/a.ex", text_of(0));
     const Store store = project.store();
     auto objects = Objects::open(store);
-    require(objects.has_value(), "open objects");
+    expect(objects.has_value(), "open objects");
     int unseen_by_times = 0;
     for (int i = 0; i < 150; ++i) {
       Writer writer(project.at("lib/a.ex"));
       const Entry meanwhile = captured(store, *objects);
       const ObjectId last = object_id_of(writer.stop());
       const Entry afterwards = captured(store, *objects);
-      require(afterwards.content.id == last, "the last change was not seen");
+      expect(afterwards.content.id == last, "the last change was not seen");
       if (meanwhile.mtime == afterwards.mtime && meanwhile.content.id != last) ++unseen_by_times;
     }
     // Otherwise this shows nothing.
-    require(unseen_by_times > 0, "every change had a time of its own");
+    expect(unseen_by_times > 0, "every change had a time of its own");
   });
 }
 
