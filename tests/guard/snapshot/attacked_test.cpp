@@ -8,17 +8,16 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "guard/snapshot/restore.hpp"
-#include "guard/snapshot/rollback.hpp"
-#include "guard/snapshot/snapshot.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
 
 namespace mixguard::guard {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::create;
 using testing::lines;
 using testing::Project;
+using testing::put_back;
 using testing::run;
 using testing::write_file;
 using Lines = std::vector<std::string>;
@@ -26,27 +25,13 @@ using Lines = std::vector<std::string>;
 RollbackReport back(const Store& store, std::size_t count) {
   RollbackOptions options;
   options.back = count;
-  auto report = rollback(store, "", options);
-  if (!report) FAIL(report.error().message);
-  return std::move(*report);
+  return testing::undo(store, "", options);
 }
 
-RollbackReport put_back(const Store& store, const Snapshot& snapshot, const Lines& paths = {}) {
-  auto objects = Objects::open(store);
-  REQUIRE(objects);
+RollbackOptions only(Lines paths) {
   RollbackOptions options;
-  options.paths = paths;
-  auto report = restore(store, *objects, snapshot, options);
-  if (!report) FAIL(report.error().message);
-  return std::move(*report);
-}
-
-Snapshot take(const Store& store) {
-  auto objects = Objects::open(store);
-  REQUIRE(objects);
-  auto snapshot = create_snapshot(store, *objects, "", {});
-  if (!snapshot) FAIL(snapshot.error().message);
-  return std::move(*snapshot);
+  options.paths = std::move(paths);
+  return options;
 }
 
 mode_t mode_of(const Project& project, const std::string& path) {
@@ -159,7 +144,7 @@ TEST_CASE("a default access list of the project goes nowhere it was not") {
     CHECK(lines(done.set) == Lines{"created lib/new"});
   }
   SECTION("by a restore") {
-    const Snapshot snapshot = take(store);
+    const Snapshot snapshot = create(store);
     fs::remove(project.at("lib/s"));
     put_back(store, snapshot);
     CHECK(mode_of(project, "lib/s") == 0640);
@@ -174,9 +159,9 @@ TEST_CASE("two files whose directory is gone are put back") {
   project.write("a/d/g", "3");
   project.write("a/other", "4");
   const Store store = project.store();
-  const Snapshot snapshot = take(store);
+  const Snapshot snapshot = create(store);
   fs::remove_all(project.at("a"));
-  CHECK(put_back(store, snapshot, {"a/b", "a/d/e", "a/d/g"}).skipped.empty());
+  CHECK(put_back(store, snapshot, only({"a/b", "a/d/e", "a/d/g"})).skipped.empty());
   CHECK(project.read("a/b") == "1");
   CHECK(project.read("a/d/e/f") == "2");
   CHECK(project.read("a/d/g") == "3");
@@ -188,7 +173,7 @@ TEST_CASE("what there is no copy of is named when its directory is put back") {
   project.write("d/file", "1");
   REQUIRE(::mkfifo(project.at("d/fifo").c_str(), 0600) == 0);
   const Store store = project.store();
-  const Snapshot snapshot = take(store);
+  const Snapshot snapshot = create(store);
   fs::remove_all(project.at("d"));
   CHECK(put_back(store, snapshot).skipped == Lines{"d/fifo"});
   CHECK(project.read("d/file") == "1");
@@ -203,13 +188,13 @@ TEST_CASE("directories that were closed to their owner since do not stop anythin
   project.write("lib/a.ex", "1");
   project.write("x/y/z", "1");
   const Store store = project.store();
-  const Snapshot snapshot = take(store);
+  const Snapshot snapshot = create(store);
   project.write("lib/a.ex", "22");
   ::chmod(project.at("x").c_str(), 0);
-  const Snapshot closed = take(store);
+  const Snapshot closed = create(store);
   CHECK(closed.uncovered ==
         std::vector<std::pair<std::string, Uncovered>>{{"x", Uncovered::kUnreadable}});
-  put_back(store, snapshot, {"lib/a.ex"});
+  put_back(store, snapshot, only({"lib/a.ex"}));
   CHECK(project.read("lib/a.ex") == "1");
   ::chmod(project.at("x").c_str(), 0700);
 }

@@ -108,10 +108,7 @@ TEST_CASE("snapshots and pre-images put the attributes of a directory back") {
   fill(project);
   const std::string before = looks(project, "lib");
   const Store store = project.store();
-  auto objects = Objects::open(store);
-  REQUIRE(objects);
-  const auto snapshot = create_snapshot(store, *objects, "", {});
-  REQUIRE(snapshot);
+  const Snapshot snapshot = testing::create(store);
   auto preimage = Preimage::capture(store, new_run_id(), {"lib"});
   REQUIRE(preimage);
   note(project.at("lib"), "user.colour", "red");
@@ -124,9 +121,7 @@ TEST_CASE("snapshots and pre-images put the attributes of a directory back") {
   }
   SECTION("a snapshot") {
     REQUIRE(preimage->keep(store));
-    const auto restored = restore(store, *objects, *snapshot, {});
-    REQUIRE(restored);
-    CHECK(lines(restored->undone) == Lines{"mode lib"});
+    CHECK(lines(testing::put_back(store, snapshot).undone) == Lines{"mode lib"});
   }
   CHECK(looks(project, "lib") == before);
 }

@@ -34,12 +34,7 @@ class Captures {
 
  private:
   // Each time as another process would.
-  Objects& objects() {
-    auto opened = Objects::open(store_);
-    REQUIRE(opened);
-    objects_.emplace(std::move(*opened));
-    return *objects_;
-  }
+  Objects& objects() { return objects_.emplace(testing::open_objects(store_)); }
 
   Store store_;
   std::optional<Objects> objects_;

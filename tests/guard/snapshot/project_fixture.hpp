@@ -32,7 +32,9 @@
 
 #include "guard/snapshot/change.hpp"
 #include "guard/snapshot/objects.hpp"
+#include "guard/snapshot/restore.hpp"
 #include "guard/snapshot/rollback.hpp"
+#include "guard/snapshot/snapshot.hpp"
 #include "guard/snapshot/store.hpp"
 #include "guard/snapshot/transaction.hpp"
 
@@ -121,6 +123,9 @@ std::vector<std::string> lines(const guard::ChangeSet& set);
 guard::RollbackReport undo(const guard::Store& store, const std::string& run_id,
                            const guard::RollbackOptions& options = {});
 guard::Objects open_objects(const guard::Store& store);
+guard::Snapshot create(const guard::Store& store, const std::vector<std::string>& outside = {});
+guard::RollbackReport put_back(const guard::Store& store, const guard::Snapshot& snapshot,
+                               const guard::RollbackOptions& options = {});
 
 // Of all packs of the store together.
 std::uint64_t size_of_packs(const guard::Store& store);
@@ -374,6 +379,21 @@ inline guard::Objects open_objects(const guard::Store& store) {
   auto objects = guard::Objects::open(store);
   if (!objects) FAIL(objects.error().message);
   return std::move(*objects);
+}
+
+inline guard::Snapshot create(const guard::Store& store, const std::vector<std::string>& outside) {
+  auto objects = open_objects(store);
+  auto snapshot = guard::create_snapshot(store, objects, "", outside);
+  if (!snapshot) FAIL(snapshot.error().message);
+  return std::move(*snapshot);
+}
+
+inline guard::RollbackReport put_back(const guard::Store& store, const guard::Snapshot& snapshot,
+                                      const guard::RollbackOptions& options) {
+  auto objects = open_objects(store);
+  auto report = guard::restore(store, objects, snapshot, options);
+  if (!report) FAIL(report.error().message);
+  return std::move(*report);
 }
 
 inline std::uint64_t size_of_packs(const guard::Store& store) {

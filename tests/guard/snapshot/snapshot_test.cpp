@@ -22,26 +22,13 @@ namespace mixguard::guard {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::create;
 using testing::noise;
 using testing::open_objects;
 using testing::Project;
+using testing::put_back;
 using testing::size_of_packs;
 using Lines = std::vector<std::string>;
-
-Snapshot create(const Store& store, const std::vector<std::string>& outside = {}) {
-  Objects objects = open_objects(store);
-  auto snapshot = create_snapshot(store, objects, "", outside);
-  if (!snapshot) FAIL(snapshot.error().message);
-  return std::move(*snapshot);
-}
-
-RollbackReport put_back(const Store& store, const Snapshot& snapshot,
-                        const RollbackOptions& options = {}) {
-  Objects objects = open_objects(store);
-  auto report = restore(store, objects, snapshot, options);
-  if (!report) FAIL(report.error().message);
-  return std::move(*report);
-}
 
 Captured look(const Store& store) {
   Objects objects = open_objects(store);
