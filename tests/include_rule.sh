@@ -29,4 +29,5 @@ for user in 'process:guard/helper_process.cpp' 'beast:guard/probe.cpp'; do
 done
 users=$(grep -rlE '#include <boost/' --include='*.cpp' policy sandbox guard | sort | tr '\n' ' ')
 [ "$users" = 'guard/helper_process.cpp guard/probe.cpp ' ] || { echo "Boost is used in: $users"; failures=$((failures + 1)); }
+echo "$((failures == 0)) passed, $failures failed"
 exit $((failures != 0))
