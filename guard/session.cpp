@@ -226,7 +226,8 @@ class Session {
           confinement.limits.wall_ms == 0 ? wall : std::min(wall, confinement.limits.wall_ms);
     }
     kernel_ = sandbox::probe_kernel();
-    if (judgement_.project.found()) kernel_.overlay_why = sandbox::why_no_overlay(store_.fd());
+    if (judgement_.project.found())
+      kernel_.overlay_why = sandbox::why_no_overlay(store_.fd(), judgement_.project.root);
     auto layers = sandbox::plan_layers(confinement, kernel_);
     if (!layers) return internal(layers.error());
     layers_ = std::move(*layers);

@@ -17,6 +17,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <optional>
+#include <sstream>
 
 #include "sandbox/sys/syscall.hpp"
 #include "sandbox/sys/unique_fd.hpp"
@@ -150,6 +153,36 @@ void probe_landlock(KernelSupport& support) {
                                            : std::strerror(errno);
 }
 
+// A path as mountinfo has it: spaces, tabs, line ends and backslashes as \ooo (proc(5)).
+std::string unescaped(const std::string& text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 3 >= text.size()) {
+      plain += text[i];
+      continue;
+    }
+    plain +=
+        static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+    i += 3;
+  }
+  return plain;
+}
+
+// The first mount point below `directory`, relative to it.
+std::optional<std::string> mounted_below(const std::string& directory) {
+  const std::string above = directory + "/";
+  std::ifstream file("/proc/self/mountinfo");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string skipped;
+    std::string point;
+    fields >> skipped >> skipped >> skipped >> skipped >> point;
+    point = unescaped(point);
+    if (point.starts_with(above)) return point.substr(above.size());
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 KernelSupport probe_kernel() {
@@ -163,7 +196,7 @@ KernelSupport probe_kernel() {
   return support;
 }
 
-std::string why_no_overlay(int dir) {
+std::string why_no_overlay(int dir, const std::string& path) {
   struct FileSystem {
     unsigned long magic;  // include/uapi/linux/magic.h; of cifs, fs/smb/common/smbfsctl.h
     const char* name;
@@ -180,6 +213,9 @@ std::string why_no_overlay(int dir) {
   struct statfs info{};
   // Whoever cannot look finds out when the overlay is made.
   if (::fstatfs(dir, &info) != 0) return {};
+  if (const auto mounted = mounted_below(path))
+    return "another file system is mounted in the project, at " + *mounted +
+           ", and what lies there is not remembered";
   for (const auto& [magic, name] : kUnsuited) {
     if (static_cast<unsigned long>(info.f_type) == magic)
       return std::string("the project lies on a file system that cannot hold one: it is ") + name;

@@ -28,10 +28,13 @@ struct KernelSupport {
 // query.
 [[nodiscard]] KernelSupport probe_kernel();
 
-// Whether the file system of `dir` can hold an overlay's upper directory: one that is an overlay
-// itself (a container's), is remote, or lacks the file types and attributes for it cannot
-// (Documentation/filesystems/overlayfs.rst, "Upper and Lower"). By its type, statfs(2). Empty when
-// it can.
-[[nodiscard]] std::string why_no_overlay(int dir);
+// Why the project at `path` (absolute, real), whose overlays' upper directories lie below `dir`,
+// can have none; empty when it can. The file system of an upper must not be an overlay itself (a
+// container's) or remote, and needs file types and attributes that FAT and eCryptfs lack
+// (Documentation/filesystems/overlayfs.rst, "Upper and Lower"; by its type, statfs(2)). And nothing
+// may be mounted inside the project (a container's volume at _build): a user namespace must not
+// uncover what lies below, so the kernel refuses such a lower directory (clone_private_mount() in
+// fs/namespace.c; by /proc/self/mountinfo, proc(5)).
+[[nodiscard]] std::string why_no_overlay(int dir, const std::string& path);
 
 }  // namespace mixguard::sandbox

@@ -87,7 +87,9 @@ Candidate overlay_candidate(Requirement requirement, bool view, const KernelSupp
       (view ? kernel.overlay_why : std::string("it needs user namespaces")) +
       "; weaker: changes are made in place, only where the task may write, and remembered by "
       "copying";
-  if (view) candidate.remedy = "keep the project on a local file system (ext4, xfs, btrfs, tmpfs)";
+  if (view)
+    candidate.remedy =
+        "keep the project, and all of it, on one local file system (ext4, xfs, btrfs, tmpfs)";
   return candidate;
 }
 

@@ -63,16 +63,14 @@ step "build (g++)"
 build dev
 bin=$root/build/dev
 
-# Three things at once: what runs as root, the same again without privileges, and at the lowest priority clang's build,
-# for its warnings.
-build_with_clang() { cmake --preset clang && nice -n 19 cmake --build --preset clang && echo '1 passed, 0 failed'; }
+# At the lowest priority, for its warnings.
+clang_lane() {
+  build_with_clang() { cmake --preset clang && nice -n 19 cmake --build --preset clang && echo '1 passed, 0 failed'; }
+  group clang build_with_clang
+}
 
-first_lane() {
+test_lane() {
   group include_rule tests/include_rule.sh "$root"
-  group policy "$bin/tests/policy_tests"
-  group mix-exs tests/policy/mix_exs.sh "$bin/tests/mix_exs_dump"
-  group schema tests/policy/schema.py "$bin/mixguard"
-  group option-parser tests/policy/option_parser.sh "$bin/tests/decision_dump"
   group guard "$bin/tests/guard_tests"
   group fuzz-corpus tests/fuzz/replay.sh "$bin/tests/fuzz"
   group crash-steps "$bin/tests/crash_tests" '~[power]'
@@ -87,25 +85,34 @@ first_lane() {
   for hidden in listener ptrace; do
     group "sandbox-without-$hidden" "$bin/tests/hide" "$hidden" -- "$bin/tests/sandbox_tests" '[exec],[mode],[reduced]'
   done
+  group policy "$bin/tests/policy_tests"
+  group mix-exs tests/policy/mix_exs.sh "$bin/tests/mix_exs_dump"
+  group schema tests/policy/schema.py "$bin/mixguard"
+  group option-parser tests/policy/option_parser.sh "$bin/tests/decision_dump"
+}
+
+end_to_end_lane() {
   group e2e tests/e2e/run.sh "$bin/mixguard"
   group crash-instants tests/crash/run.sh "$bin/mixguard"
 }
 
-# In a directory of its own, because the tree may not be readable for others.
-second_lane() {
+# The same without privileges; in a directory of its own, because the tree may not be readable for others.
+user_lane() {
   local other=$scratch/other
   chmod 711 "$scratch"
   tests/as_user.sh prepare "$root" "$bin" "$other" || die "no copy for the other user"
+  group e2e-as-user tests/as_user.sh run "$other" "$other/tests/e2e/run.sh" "$other/bin/mixguard"
   group sandbox-as-user tests/as_user.sh run "$other" "$other/bin/tests/sandbox_tests"
   group sandbox-as-user-without-userns tests/as_user.sh run "$other" "$other/bin/tests/hide" userns -- "$other/bin/tests/sandbox_tests"
-  group e2e-as-user tests/as_user.sh run "$other" "$other/tests/e2e/run.sh" "$other/bin/mixguard"
   group guard-as-user tests/as_user.sh run "$other" "$other/bin/tests/guard_tests"
   group crash-steps-as-user tests/as_user.sh run "$other" "$other/bin/tests/crash_tests" '[closed]'
 }
 
+# All at once: most of them wait, for a disk, a clock or each other.
 step "tests"
-group clang build_with_clang &
-if [ "$(id -u)" -eq 0 ]; then second_lane & fi
-first_lane
+clang_lane &
+end_to_end_lane &
+if [ "$(id -u)" -eq 0 ]; then user_lane & fi
+test_lane
 wait
 sum_up

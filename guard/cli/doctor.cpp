@@ -59,7 +59,7 @@ Report examine(const CommonOptions& common) {
       project && project->found()
           ? ::open(project->root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
           : -1);
-  if (root) report.kernel.overlay_why = sandbox::why_no_overlay(root.get());
+  if (root) report.kernel.overlay_why = sandbox::why_no_overlay(root.get(), project->root);
   policy::Confinement confinement;
   auto layers = sandbox::plan_layers(confinement, report.kernel);
   layers ? static_cast<void>(report.layers = std::move(*layers))

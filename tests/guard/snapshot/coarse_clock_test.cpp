@@ -22,15 +22,15 @@ using testing::Project;
 // Of the same length each time.
 std::string text_of(int number) { return std::to_string(1'000'000 + number); }
 
-// Writes one text after the other while it exists, and knows the last.
+// Writes one text after the other while it exists, at least one, and knows the last.
 class Writer {
  public:
   explicit Writer(const std::string& path)
       : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644)), thread_([this] {
-          while (!over_) {
+          do {
             const std::string text = text_of(++count_);
             if (::pwrite(file_.get(), text.data(), text.size(), 0) < 0) return;
-          }
+          } while (!over_);
         }) {}
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
