@@ -69,18 +69,37 @@ clang_lane() {
   group clang build_with_clang
 }
 
-test_lane() {
-  group include_rule tests/include_rule.sh "$root"
-  group guard "$bin/tests/guard_tests"
-  group fuzz-corpus tests/fuzz/replay.sh "$bin/tests/fuzz"
+# Mix and the disk are what takes the time here.
+program_lane() {
+  group e2e tests/e2e/run.sh "$bin/mixguard"
+  group crash-instants tests/crash/run.sh "$bin/mixguard"
   group crash-steps "$bin/tests/crash_tests" '~[power]'
   group power-cuts "$bin/tests/crash_tests" '[power]'
+}
+
+# What runs as an ordinary user besides, when all this is root's; in a directory of its own, because the tree may not be
+# readable for others.
+other=$scratch/other
+as_user() {
+  local name=$1
+  shift
+  [ "$(id -u)" -ne 0 ] || group "$name" tests/as_user.sh run "$other" "$@"
+}
+
+library_lane() {
+  group include_rule tests/include_rule.sh "$root"
+  group guard "$bin/tests/guard_tests"
+  as_user guard-as-user "$other/bin/tests/guard_tests"
+  group fuzz-corpus tests/fuzz/replay.sh "$bin/tests/fuzz"
+  as_user crash-steps-as-user "$other/bin/tests/crash_tests" '[closed]'
   group sandbox "$bin/tests/sandbox_tests"
+  as_user sandbox-as-user "$other/bin/tests/sandbox_tests"
   # The same as on older kernels and under container filters; what is weaker then is declared there, not skipped.
   for hidden in landlock clone3 openat2 docker 'userns landlock-above-2' 'landlock clone3 openat2 userns'; do
     # shellcheck disable=SC2086
     group "sandbox-without-${hidden// /-}" "$bin/tests/hide" $hidden -- "$bin/tests/sandbox_tests"
   done
+  as_user sandbox-as-user-without-userns "$other/bin/tests/hide" userns -- "$other/bin/tests/sandbox_tests"
   # Inside another sandbox, and where nothing may be traced.
   for hidden in listener ptrace; do
     group "sandbox-without-$hidden" "$bin/tests/hide" "$hidden" -- "$bin/tests/sandbox_tests" '[exec],[mode],[reduced]'
@@ -91,28 +110,15 @@ test_lane() {
   group option-parser tests/policy/option_parser.sh "$bin/tests/decision_dump"
 }
 
-end_to_end_lane() {
-  group e2e tests/e2e/run.sh "$bin/mixguard"
-  group crash-instants tests/crash/run.sh "$bin/mixguard"
-}
-
-# The same without privileges; in a directory of its own, because the tree may not be readable for others.
-user_lane() {
-  local other=$scratch/other
+# All at once, for about as long each: much of them waits, for a disk or a clock.
+step "tests"
+if [ "$(id -u)" -eq 0 ]; then
   chmod 711 "$scratch"
   tests/as_user.sh prepare "$root" "$bin" "$other" || die "no copy for the other user"
-  group e2e-as-user tests/as_user.sh run "$other" "$other/tests/e2e/run.sh" "$other/bin/mixguard"
-  group sandbox-as-user tests/as_user.sh run "$other" "$other/bin/tests/sandbox_tests"
-  group sandbox-as-user-without-userns tests/as_user.sh run "$other" "$other/bin/tests/hide" userns -- "$other/bin/tests/sandbox_tests"
-  group guard-as-user tests/as_user.sh run "$other" "$other/bin/tests/guard_tests"
-  group crash-steps-as-user tests/as_user.sh run "$other" "$other/bin/tests/crash_tests" '[closed]'
-}
-
-# All at once: most of them wait, for a disk, a clock or each other.
-step "tests"
+fi
 clang_lane &
-end_to_end_lane &
-if [ "$(id -u)" -eq 0 ]; then user_lane & fi
-test_lane
+program_lane &
+as_user e2e-as-user "$other/tests/e2e/run.sh" "$other/bin/mixguard" &
+library_lane
 wait
 sum_up

@@ -381,6 +381,7 @@ class DependencyUndo::Impl {
     for (const std::string& path : *marks) {
       auto node = tree::Parents(project_).look(path);
       if (!node) return propagate(node);
+      if (!*node) continue;  // it went since
       drop(ops, skipped, [&](const std::string& other) { return other == path; });
       replace(path, **node, {"", **node}, ops);
     }

@@ -16,6 +16,7 @@
 #include "guard/snapshot/apply.hpp"
 #include "guard/snapshot/durability.hpp"
 #include "guard/snapshot/git_lock.hpp"
+#include "guard/snapshot/history.hpp"
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/mix_layout.hpp"
 #include "guard/snapshot/preimage.hpp"
@@ -26,10 +27,7 @@
 namespace mixguard::guard {
 namespace {
 
-struct Target {
-  std::string id;
-  Journal journal;
-};
+using Target = History::Target;
 
 // Committed, not rolled back, newest first; as many as `enough` lets be.
 Result<std::vector<Target>> in_force(const Store& store,
@@ -71,135 +69,6 @@ Result<std::vector<Target>> find_targets(const Store& store, const std::string& 
   one.push_back({run_id, std::move(*journal)});
   return one;
 }
-
-// Tells an edit by a person from what other runs and rollbacks did to the same object: both move
-// its ctime, but the latter are in the journals. They are read once, and only when something was
-// moved.
-class History {
- public:
-  explicit History(const Store& store) : store_(store) {}
-
-  // Whether what lies at the operation's path in `root`, or below it, was edited since `target`.
-  // `goes`: whether a newer run put an object there, and it goes anyway. Paths are full ones.
-  using Goes = std::function<bool(const std::string& path, const tree::Node& node)>;
-  Result<bool> edited(const Target& target, const Op& op, int root, const tree::Node& node,
-                      const Goes& goes) {
-    bool found = false;
-    const auto visit = [&](const std::string& rel, const tree::Node& below) -> Result<tree::Walk> {
-      if (below.ctime < target.journal.settled) return tree::Walk::kOn;
-      const std::string at = full_path(op.root, rel);
-      if (goes(at, below)) return tree::Walk::kPast;
-      auto known = explained(target, at, below);
-      if (!known) return propagate(known);
-      found = !*known;
-      return found ? tree::Walk::kStop : tree::Walk::kOn;
-    };
-    if (!node.is_dir()) {
-      auto one = visit(op.path, node);
-      if (!one) return propagate(one);
-    } else if (auto walked = tree::walk(root, op.path, visit); !walked) {
-      return propagate(walked);
-    }
-    return found;
-  }
-
-  // Whether rollbacks of parts of `target` alone made what lies at the path of what the run left
-  // there: a mix.lock with some of its lines put back.
-  Result<bool> made_by_undoing(const Target& target, const Op& op, const tree::Node& node) {
-    if (auto loaded = load(); !loaded) return propagate(loaded);
-    std::optional<Identity> at{Identity(node)};
-    const auto [first, last] = steps_.equal_range(full_path(op));
-    for (auto left = std::distance(first, last); left > 0 && at; --left) {
-      const auto step = std::find_if(first, last, [&](const auto& entry) {
-        return entry.second.undoes == target.id && same_object(entry.second.after, at);
-      });
-      if (step == last) return false;
-      // Nobody wrote to what is there; what was there before that lies in the store.
-      if (at->inode == node.inode && node.ctime >= step->second.settled) return false;
-      at = step->second.before;
-      if (same_object(at, op.after)) return true;
-    }
-    return false;
-  }
-
-  // Whether all that happened to this file of the operation is that a rollback made it new for Mix.
-  Result<bool> only_touched(const Op& op, const Identity& was, const Identity& now) {
-    if (now.size != was.size) return false;
-    if (auto loaded = load(); !loaded) return propagate(loaded);
-    const auto [first, last] = steps_.equal_range(full_path(op));
-    return std::any_of(first, last, [&](const auto& entry) {
-      return same_object(entry.second.after, now) && entry.second.touched == now.mtime;
-    });
-  }
-
- private:
-  struct Step {
-    std::size_t run = 0;  // of `ids_`
-    std::optional<Identity> before;
-    std::optional<Identity> after;
-    std::int64_t settled = 0;
-    std::string undoes;        // of a rollback of one run: that run
-    std::int64_t touched = 0;  // the time that `after` was given for Mix
-  };
-  using Steps = std::multimap<std::string, Step>;
-
-  Result<bool> explained(const Target& target, const std::string& path, const tree::Node& node) {
-    if (auto loaded = load(); !loaded) return propagate(loaded);
-    const auto has = [&](const Steps& steps, const auto& explains) {
-      const auto [first, last] = steps.equal_range(path);
-      return std::any_of(first, last, [&](const auto& entry) {
-        const Step& step = entry.second;
-        return ids_[step.run] != target.id && node.ctime < step.settled && explains(step);
-      });
-    };
-    const auto put_it_there = [&](const Step& step) {
-      // An object that is younger than the run is not what the run left there.
-      return same_object(step.after, node) && node.born < target.journal.settled;
-    };
-    return has(steps_, put_it_there) ||
-           (node.is_dir() && has(homes_, [](const Step&) { return true; }));
-  }
-
-  Result<void> load() {
-    if (std::exchange(loaded_, true)) return {};
-    auto runs = store_.runs();
-    if (!runs) return propagate(runs);
-    for (std::string& id : *runs) {
-      auto journal = read_journal(store_, id);
-      if (!journal) return propagate(journal);
-      if (!journal->is_over()) continue;
-      ids_.push_back(std::move(id));
-      remember(*journal);
-    }
-    return {};
-  }
-
-  void remember(const Journal& journal) {
-    const std::size_t run = ids_.size() - 1;
-    std::set<std::string> homes;
-    for (const Op& op : journal.ops) {
-      if (!op.withheld.empty()) continue;
-      if (op.attributes) {
-        // It moves the directory's ctime as a rename in it does.
-        homes.insert(full_path(op));
-        continue;
-      }
-      const bool of_one = journal.kind == RunKind::kRollback && journal.undoes.size() == 1;
-      steps_.emplace(full_path(op), Step{run, op.before, op.after, journal.settled,
-                                         of_one ? journal.undoes.front() : std::string(),
-                                         op.touch ? journal.touch_time : 0});
-      homes.insert(full_path(op.root, tree::split(op.path).parent));
-    }
-    for (const std::string& home : homes)
-      homes_.emplace(home, Step{run, {}, {}, journal.settled, {}, 0});
-  }
-
-  const Store& store_;
-  bool loaded_ = false;
-  std::vector<std::string> ids_;
-  Steps steps_;
-  Steps homes_;  // directories that a run renamed in
-};
 
 // Plans the undoing of runs, newest first, as one list of operations: one for each path, which puts
 // back what the oldest of them found there.
