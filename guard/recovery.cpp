@@ -26,7 +26,11 @@ Result<HeldStore> hold_and_recover(const Store& store, const Console& console) {
     console.say(
         forward
             ? "recovered run " + one.run_id + ": its commit is finished, the project is as after it"
-            : "recovered run " + one.run_id + ": it was dropped, the project is as before it");
+            : "recovered run " + one.run_id + ": it was dropped, the project is as before it" +
+                  (one.can_return ? "; to have back what was there: mixguard rollback " + one.run_id
+                                  : ""));
+    for (const std::string& what : one.unseen)
+      console.warn("what that run did there is not known, and stays: " + printable(what));
     const nlohmann::ordered_json body{{"run_id", one.run_id},
                                       {"outcome", forward ? "rolled_forward" : "discarded"}};
     if (auto appended = log->append("recovered", body); !appended) return propagate(appended);

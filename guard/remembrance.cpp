@@ -319,12 +319,20 @@ void Remembrance::take(ChangeSet changes) {
   result_.changes = std::move(changes);
 }
 
+void Remembrance::note_unseen() {
+  for (const auto& [path, why] : preimage_->unseen())
+    result_.unseen.push_back(path + " " + std::string(to_string(why)));
+  for (const Preimage::Withheld& one : preimage_->withheld())
+    result_.unseen.push_back(one.path + ": " + one.why);
+}
+
 Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
   if (preimage_) {
     // What was written in place is shown and taken back.
     Result<ChangeSet> changes = dry_run ? preimage_->restore(*store_) : preimage_->keep(*store_);
     if (!changes) return propagate(changes);
     take(std::move(*changes));
+    note_unseen();
     result_.committed = !dry_run;
     return result_;
   }
@@ -392,6 +400,7 @@ Result<RunResult> Remembrance::abandon(bool keep_build) {
     Result<ChangeSet> changes = live_ ? preimage_->keep(*store_) : preimage_->restore(*store_);
     if (!changes) return propagate(changes);
     take(std::move(*changes));
+    note_unseen();
     result_.committed = live_;
     return result_;
   }

@@ -32,6 +32,8 @@ struct RunResult {
 
   // What no copy could be made of before a run that writes through: "path is a socket, …".
   std::vector<std::string> uncovered;
+  // Of such a run: what could not be looked at afterwards, or not be put back, and why.
+  std::vector<std::string> unseen;
 
   // Changes that a person would miss: all but build artifacts, which the next command makes again.
   [[nodiscard]] std::size_t worth_mentioning() const;
@@ -72,6 +74,7 @@ class Remembrance {
   void note_quarantine();
 
   void take(ChangeSet changes);
+  void note_unseen();
   Result<void> commit(const ChangeSet& set);
   Result<RunResult> discarded();
   Result<RunResult> keep_build_of(ChangeSet changes);

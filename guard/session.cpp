@@ -415,14 +415,20 @@ class Session {
   }
 
   void say_what_became(const RunResult& result, bool kept) const {
+    for (const std::string& what : result.unseen)
+      console_.warn("what the command did there is not known, and stays: " + printable(what));
     if (options_.dry_run)
       return console_.say(describe_changes(result.changes, "would be committed"));
     if (!kept) {
+      const bool in_place = remembrance_.writes_through();
       if (const std::size_t count = result.worth_mentioning(); count != 0) {
-        console_.say("the command failed; what it changed (" + counted(count, "path") +
-                     ") was discarded");
+        console_.say("the command failed; what it changed (" + counted(count, "path") + ") " +
+                     (in_place ? "is kept, because it wrote in place; to take it back: mixguard "
+                                 "rollback " +
+                                     run_id_
+                               : "was discarded"));
       }
-      return;
+      if (!in_place) return;
     }
     for (const Change& change : result.changes.changes) {
       if (change.disposition == Disposition::kCommit && !change.why.empty())

@@ -98,7 +98,7 @@ void print(const Undone& undone, const RollbackArguments& arguments, Console& co
     console.say("left alone: " + printable(path) +
                 (report.snapshot_id.empty()
                      ? " was edited since (--force puts it back, after keeping what is there), or "
-                       "its directory is not there any more"
+                       "its directory is not there any more or has something mounted in it"
                      : " (there is no copy of it, or it changed just now)"));
   }
   for (const DependencyLeft& one : report.left_alone) {

@@ -174,6 +174,7 @@ Json ended_record(const std::string& run_id, const std::optional<sandbox::Outcom
   body["paths"] = changes_json(named);
   body["paths_total"] = result.changes.changes.size();
   if (!result.uncovered.empty()) body["not_remembered"] = result.uncovered;
+  if (!result.unseen.empty()) body["not_known"] = result.unseen;
   return body;
 }
 

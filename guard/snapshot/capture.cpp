@@ -247,8 +247,10 @@ class Capture {
         if (!found || !item->stamp.matches(*found) || !is_same(*found, entry)) return false;
         count(entry.size, here);
       }
-      if (entry.uncovered != Uncovered::kNone)
-        here.uncovered.emplace_back(tree::join(row.path, std::string(entry.name)), entry.uncovered);
+      if (entry.uncovered == Uncovered::kNone) continue;
+      // Opened, or unmounted: the directory above does not show it.
+      if (S_ISDIR(entry.mode)) return false;
+      here.uncovered.emplace_back(tree::join(row.path, std::string(entry.name)), entry.uncovered);
     }
     if (!known.good()) return false;
     merge(here, counted);

@@ -91,10 +91,15 @@ class Checker {
     auto runs = tree::open_dir(store_.fd(), "runs");
     if (!runs) return propagate(runs);
     tree::Parents parents(runs->get());
+    const LiveTrees trees(store_.project_fd(), store_.fd(), journal.extra_roots);
+    LiveParents live(trees);
     for (const Op& op : journal.ops) {
       if (op.attributes || !op.withheld.empty() || !op.before) continue;
       auto node = parents.look(other_side(journal, op));
       if (!node) return propagate(node);
+      // It may lie in the project again, put back by a rollback of something newer.
+      const auto present = live.look(op.root, op.path);
+      if (present && same_object(op.before, *present)) continue;
       if (!same_object(op.before, *node))
         report("runs/" + id,
                full_path(op) + " cannot be put back: its version from before is gone");

@@ -374,18 +374,27 @@ class DependencyUndo::Impl {
     return !*newer;
   }
 
-  // False where Mix has no such marks: then nothing would be compared.
+  // False where Mix has no such marks: then nothing would be compared. Where only some applications
+  // have one, the others are made anew.
   Result<bool> renew_marks(const std::string& libraries, std::vector<Op>& ops, Paths& skipped) {
     auto marks = mix_layout::recheck_marks(project_, libraries);
     if (!marks) return propagate(marks);
+    Paths unmarked;
     for (const std::string& path : *marks) {
       auto node = tree::Parents(project_).look(path);
       if (!node) return propagate(node);
-      if (!*node) continue;  // it went since
+      if (!*node) {
+        unmarked.push_back(tree::split(tree::split(path).parent).parent);
+        continue;
+      }
       drop(ops, skipped, [&](const std::string& other) { return other == path; });
       replace(path, **node, {"", **node}, ops);
     }
-    return !marks->empty();
+    if (unmarked.size() == marks->size()) return false;
+    for (const std::string& path : unmarked) {
+      if (auto removed = remove(path, ops, skipped); !removed) return propagate(removed);
+    }
+    return true;
   }
 
   void replace(const std::string& path, const std::optional<tree::Node>& node, Own own,

@@ -135,7 +135,7 @@ Result<std::optional<Entry>> find_entry(const Objects& objects, const Entry& top
   while (!rest.empty()) {
     const std::string_view name = rest.substr(0, rest.find('/'));
     rest.remove_prefix(std::min(name.size() + 1, rest.size()));
-    if (!at.is_dir()) return std::optional<Entry>();
+    if (!at.is_dir() || at.uncovered != Uncovered::kNone) return std::optional<Entry>();
     auto listing = get_listing(objects, at.content);
     if (!listing) return propagate(listing);
     const auto found = std::find_if(listing->begin(), listing->end(),

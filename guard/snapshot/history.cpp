@@ -9,6 +9,13 @@
 #include "guard/snapshot/run.hpp"
 
 namespace mixguard::guard {
+namespace {
+
+bool is_one_of(const std::vector<std::string>& ids, const std::string& id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+}  // namespace
 
 Result<bool> History::edited(const Target& target, const Op& op, int root, const tree::Node& node,
                              const Goes& goes) {
@@ -31,21 +38,35 @@ Result<bool> History::edited(const Target& target, const Op& op, int root, const
   return found;
 }
 
-Result<bool> History::made_by_undoing(const Target& target, const Op& op, const tree::Node& node) {
+// Whether the rollback undid, besides the run `id`, an older one that had changed the path as well.
+bool History::touched_by_older(const Step& undoing, const std::string& path,
+                               const std::string& id) const {
+  const auto [first, last] = steps_.equal_range(path);
+  return std::any_of(first, last, [&](const auto& entry) {
+    const std::string& other = ids_[entry.second.run];
+    return other < id && is_one_of(undoing.undoes, other);
+  });
+}
+
+Result<History::Made> History::made_by_undoing(const Target& target, const Op& op,
+                                               const tree::Node& node) {
   if (auto loaded = load(); !loaded) return propagate(loaded);
   std::optional<Identity> at{Identity(node)};
-  const auto [first, last] = steps_.equal_range(full_path(op));
+  Made made = Made::kByUndoing;
+  const std::string path = full_path(op);
+  const auto [first, last] = steps_.equal_range(path);
   for (auto left = std::distance(first, last); left > 0 && at; --left) {
     const auto step = std::find_if(first, last, [&](const auto& entry) {
-      return entry.second.undoes == target.id && same_object(entry.second.after, at);
+      return is_one_of(entry.second.undoes, target.id) && same_object(entry.second.after, at);
     });
-    if (step == last) return false;
+    if (step == last) return Made::kNo;
     // Nobody wrote to what is there; what was there before that lies in the store.
-    if (at->inode == node.inode && node.ctime >= step->second.settled) return false;
+    if (at->inode == node.inode && node.ctime >= step->second.settled) return Made::kNo;
+    if (touched_by_older(step->second, path, target.id)) made = Made::kByUndoingOlder;
     at = step->second.before;
-    if (same_object(at, op.after)) return true;
+    if (same_object(at, op.after)) return made;
   }
-  return false;
+  return Made::kNo;
 }
 
 Result<bool> History::only_touched(const Op& op, const Identity& was, const Identity& now) {
@@ -69,7 +90,9 @@ Result<bool> History::explained(const Target& target, const std::string& path,
   };
   const auto put_it_there = [&](const Step& step) {
     // An object that is younger than the run is not what the run left there.
-    return same_object(step.after, node) && node.born < target.journal.settled;
+    // What somebody accepted counts as theirs, though the run had made it.
+    return same_object(step.after, node) && node.born < target.journal.settled &&
+           !step.is_acceptance;
   };
   return has(steps_, put_it_there) ||
          (node.is_dir() && has(homes_, [](const Step&) { return true; }));
@@ -99,14 +122,15 @@ void History::remember(const Journal& journal) {
       homes.insert(full_path(op));
       continue;
     }
-    const bool of_one = journal.kind == RunKind::kRollback && journal.undoes.size() == 1;
-    steps_.emplace(full_path(op), Step{run, op.before, op.after, journal.settled,
-                                       of_one ? journal.undoes.front() : std::string(),
-                                       op.touch ? journal.touch_time : 0});
+    steps_.emplace(
+        full_path(op),
+        Step{run, op.before, op.after, journal.settled,
+             journal.kind == RunKind::kRollback ? journal.undoes : std::vector<std::string>(),
+             journal.kind == RunKind::kAcceptance, op.touch ? journal.touch_time : 0});
     homes.insert(full_path(op.root, tree::split(op.path).parent));
   }
   for (const std::string& home : homes)
-    homes_.emplace(home, Step{run, {}, {}, journal.settled, {}, 0});
+    homes_.emplace(home, Step{run, {}, {}, journal.settled, {}, false, 0});
 }
 
 }  // namespace mixguard::guard

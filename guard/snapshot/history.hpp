@@ -38,9 +38,11 @@ class History {
   Result<bool> edited(const Target& target, const Op& op, int root, const tree::Node& node,
                       const Goes& goes);
 
-  // Whether rollbacks of parts of `target` alone made what lies at the path of what the run left
-  // there: a mix.lock with some of its lines put back.
-  Result<bool> made_by_undoing(const Target& target, const Op& op, const tree::Node& node);
+  // Whether rollbacks of parts of `target` made what lies at the path of what the run left there: a
+  // mix.lock with some of its lines put back, or what an older run had found there that was undone
+  // in part together with `target`.
+  enum class Made { kNo, kByUndoing, kByUndoingOlder };
+  Result<Made> made_by_undoing(const Target& target, const Op& op, const tree::Node& node);
 
   // Whether all that happened to this file of the operation is that a rollback made it new for Mix.
   Result<bool> only_touched(const Op& op, const Identity& was, const Identity& now);
@@ -51,11 +53,13 @@ class History {
     std::optional<Identity> before;
     std::optional<Identity> after;
     std::int64_t settled = 0;
-    std::string undoes;        // of a rollback of one run: that run
+    std::vector<std::string> undoes;  // of a rollback
+    bool is_acceptance = false;
     std::int64_t touched = 0;  // the time that `after` was given for Mix
   };
   using Steps = std::multimap<std::string, Step>;
 
+  bool touched_by_older(const Step& undoing, const std::string& path, const std::string& id) const;
   Result<bool> explained(const Target& target, const std::string& path, const tree::Node& node);
   Result<void> load();
   void remember(const Journal& journal);

@@ -83,6 +83,13 @@ json to_json(const Journal& journal) {
   json closed = json::array();
   for (const auto& [root, path, mode] : journal.closed)
     closed.push_back(json::array({bytes_to_json(path), mode, bytes_to_json(root)}));
+  json locks = json::array();
+  for (const auto& [path, digests] : journal.locks) {
+    json lines = json::array();
+    for (const auto& [name, digest] : digests)
+      lines.push_back(json::array({bytes_to_json(name), digest}));
+    locks.push_back(json::array({bytes_to_json(path), std::move(lines)}));
+  }
   return {{"version", 1},
           {"kind", name_of(kKinds, journal.kind)},
           {"state", name_of(kStates, journal.state)},
@@ -99,6 +106,7 @@ json to_json(const Journal& journal) {
           {"ops", std::move(ops)},
           {"quarantined", std::move(quarantined)},
           {"closed", std::move(closed)},
+          {"locks", std::move(locks)},
           {"outcomes", std::move(outcomes)}};
 }
 
@@ -223,6 +231,14 @@ ExtraRoot read_root(Reader& reader, const json& value) {
   return root;
 }
 
+LockLines read_lock_lines(Reader& reader, const json& value) {
+  LockLines lock{reader.bytes(reader.item(value, 0)), {}};
+  for (const json& line : reader.item(value, 1))
+    lock.digests.emplace_back(reader.bytes(reader.item(line, 0)),
+                              reader.bytes(reader.item(line, 1)));
+  return lock;
+}
+
 std::optional<Journal> from_json(const json& document) {
   Reader reader;
   const auto member = [&](const char* key) -> const json& { return reader.member(document, key); };
@@ -255,6 +271,10 @@ std::optional<Journal> from_json(const json& document) {
       journal.closed.push_back({reader.bytes(reader.item(value, 2)),
                                 reader.bytes(reader.item(value, 0)),
                                 reader.integer<mode_t>(reader.item(value, 1))});
+  }
+  if (document.is_object() && document.contains("locks")) {
+    for (const json& value : document["locks"])
+      journal.locks.push_back(read_lock_lines(reader, value));
   }
   for (const json& value : member("outcomes")) {
     journal.outcomes.emplace_back(reader.bytes(reader.item(value, 0)),

@@ -105,6 +105,13 @@ enum class RunKind {
 };
 enum class RunState { kBegun, kCaptured, kIntent, kDone, kRolledBack };
 
+// The lines of a mix.lock as a run left it, so that a later edit of one of them can be told: of
+// each dependency the SHA-256 of its entry.
+struct LockLines {
+  std::string path;
+  std::vector<std::pair<std::string, std::string>> digests;
+};
+
 struct ClosedDirectory {
   std::string root;  // as Op::root
   std::string path;
@@ -131,6 +138,7 @@ struct Journal {
   // Directories in which operations rename and which their owner may not write: opened for as long
   // as the operations are carried out.
   std::vector<ClosedDirectory> closed;
+  std::vector<LockLines> locks;  // of each mix.lock that an operation brings
   std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done
 
   [[nodiscard]] bool is_over() const {

@@ -4,8 +4,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "guard/digest.hpp"
 #include "guard/snapshot/mix_layout.hpp"
-#include "guard/snapshot/run.hpp"
 
 namespace mixguard::guard {
 namespace {
@@ -18,8 +18,28 @@ struct Trail {
   std::string area;                // that holds it, below runs/
   std::int64_t settled = 0;        // when the newest was over
   std::size_t steps = 0;
-  bool is_broken = false;  // edited between two of the runs
+  bool is_broken = false;          // edited between two of the runs
+  std::optional<LockLines> lines;  // of what the newest left
 };
+
+std::string digest_of(const std::optional<std::string>& text) {
+  return text ? sha256_hex(*text) : std::string();
+}
+
+LockLines lines_of(const MixLock& lock, const std::string& path) {
+  LockLines lines{path, {}};
+  for (const LockEntry& entry : lock.entries)
+    lines.digests.emplace_back(entry.name, digest_of(entry.text));
+  return lines;
+}
+
+// Empty when the dependency is not locked.
+std::string digest_in(const LockLines& lines, const std::string& name) {
+  for (const auto& [each, digest] : lines.digests) {
+    if (each == name) return digest;
+  }
+  return {};
+}
 
 void follow(std::map<std::string, Trail>& trails, const Journal& run, const Op& op) {
   auto [place, is_new] = trails.try_emplace(op.path);
@@ -28,6 +48,10 @@ void follow(std::map<std::string, Trail>& trails, const Journal& run, const Op& 
     trail.path = op.path;
     trail.after = op.after;
     trail.settled = run.settled;
+    for (const LockLines& lines : run.locks) {
+      if (lines.path == op.path) trail.lines = lines;
+    }
+    if (!op.after) trail.lines = LockLines{op.path, {}};
   } else if (trail.is_broken || !same_object(op.after, trail.before)) {
     trail.is_broken = true;
     return;
@@ -39,8 +63,7 @@ void follow(std::map<std::string, Trail>& trails, const Journal& run, const Op& 
 
 class VersionReader {
  public:
-  VersionReader(const Store& store, int runs)
-      : store_(store), live_(store.project_fd()), runs_(runs) {}
+  VersionReader(const Store& store, int runs) : live_(store.project_fd()), runs_(runs) {}
 
   Result<LockVersions> read(const Trail& trail) {
     LockVersions lock;
@@ -60,12 +83,7 @@ class VersionReader {
     const bool same =
         same_object(trail.after, lock.node) && (!lock.node || lock.node->ctime < trail.settled);
     lock.is_untouched = same && trail.steps == 1 && !trail.is_broken;
-    auto after = same ? now : kept_version(trail);
-    if (!after) return propagate(after);
-    if (same || *after || !trail.after) {
-      lock.after.emplace();
-      take("as the run left it", *after, *lock.after, lock);
-    }
+    lock.after = same ? lines_of(lock.now, trail.path) : trail.lines;
     return lock;
   }
 
@@ -110,26 +128,6 @@ class VersionReader {
     return content(runs_, path, *node);
   }
 
-  // The newest run's version, which another run put aside since.
-  Result<Text> kept_version(const Trail& trail) {
-    if (!trail.after) return Text();
-    auto ids = store_.runs();
-    if (!ids) return propagate(ids);
-    for (const std::string& id : *ids) {
-      auto journal = read_journal(store_, id);
-      if (!journal) return propagate(journal);
-      for (const Op& op : journal->ops) {
-        if (op.path != trail.path || op.attributes) continue;
-        const std::string path = other_side(*journal, op);
-        auto node = runs_.look(path);
-        if (!node) return propagate(node);
-        if (same_object(trail.after, *node)) return content(runs_, path, *node);
-      }
-    }
-    return Text();
-  }
-
-  const Store& store_;
   tree::Parents live_;
   tree::Parents runs_;
 };
@@ -137,12 +135,22 @@ class VersionReader {
 }  // namespace
 
 bool LockVersions::changes(const std::string& name) const {
-  return (after ? *after : now).text_of(name) != before.text_of(name);
+  if (after) return digest_in(*after, name) != digest_of(before.text_of(name));
+  return now.text_of(name) != before.text_of(name);
 }
 
 bool LockVersions::is_edited(const std::string& name) const {
   const auto present = now.text_of(name);
-  return after && present != after->text_of(name) && present != before.text_of(name);
+  if (present == before.text_of(name)) return false;
+  return !after || digest_of(present) != digest_in(*after, name);
+}
+
+std::optional<LockLines> read_lock_lines(int root, const std::string& path) {
+  const auto dir = tree::open_dir(root, tree::split(path).parent);
+  const auto text = dir ? tree::read_file(dir->get(), tree::split(path).name) : propagate(dir);
+  const auto lock = text ? parse_mix_lock(*text) : propagate(text);
+  if (!lock) return std::nullopt;
+  return lines_of(*lock, path);
 }
 
 Result<std::map<std::string, LockVersions>> read_lock_versions(

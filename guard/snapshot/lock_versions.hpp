@@ -20,16 +20,20 @@ struct LockVersions {
   std::optional<tree::Node> node;  // in the project; nothing: it is not there
   tree::Node model;                // whose mode and owner a new one gets
   MixLock now;
-  std::optional<MixLock> after;  // as the newest run left it; nothing when it is kept nowhere
-  MixLock before;                // as the oldest run found it
-  bool is_untouched = false;     // the project's is the object that a single run left
-  std::string trouble;           // why it cannot be read line by line; empty when it can
+  std::optional<LockLines> after;  // as the newest run left it; nothing when that is not known
+  MixLock before;                  // as the oldest run found it
+  bool is_untouched = false;       // the project's is the object that a single run left
+  std::string trouble;             // why it cannot be read line by line; empty when it can
 
   // Whether the runs changed the dependency's line.
   [[nodiscard]] bool changes(const std::string& name) const;
   // Whether somebody changed that line since.
   [[nodiscard]] bool is_edited(const std::string& name) const;
 };
+
+// The lines of what one of the run's operations on mix.lock brings, which lies at that path below
+// `root`. Nothing when it cannot be read line by line.
+std::optional<LockLines> read_lock_lines(int root, const std::string& path);
 
 // Of each mix.lock that the runs (newest first) changed, by its path. Where somebody edited it
 // between two of them, what is older does not count.

@@ -229,7 +229,7 @@ Result<std::vector<std::string>> recheck_marks(int project, const std::string& l
     if (is_fetched->empty())
       paths.push_back(tree::join(tree::join(libraries, name), ".mix/compile.lock"));
   }
-  return existing(project, paths);
+  return paths;
 }
 
 std::set<std::string> needed_applications(std::string_view app_file) {

@@ -48,9 +48,9 @@ Result<std::vector<std::string>> builds(int project, const std::string& name);
 // too: by what their compiled applications say, which are all that need it when the code runs.
 Result<std::vector<std::string>> builds_of_dependents(int project, const std::string& name);
 
-// In that _build/ENV/lib: the file of each of the project's own applications that makes Mix compare
-// the locks of dependencies with those that the application was compiled with, once it is newer
-// than that.
+// In that _build/ENV/lib: where each of the project's own applications has the file that makes Mix
+// compare the locks of dependencies with those that the application was compiled with, once it is
+// newer than that. It need not be there.
 Result<std::vector<std::string>> recheck_marks(int project, const std::string& libraries);
 
 // The applications that an .app file says it needs.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/snapshot/preimage.hpp"
 
+#include <sys/stat.h>
+
 #include <iterator>
 #include <utility>
 
@@ -43,17 +45,59 @@ struct Comparison {
   Objects objects;
   const Manifest& before;
   Manifest now;
+  Preimage::Skipped unseen;  // what was captured and cannot be looked at any more
 };
+
+std::string below(const std::string& path, const std::string& root) {
+  return path == root ? std::string() : path.substr(root.empty() ? 0 : root.size() + 1);
+}
+
+// Whether it was captured before the run.
+Result<bool> was_covered(const Comparison& comparison, const std::string& path) {
+  for (const auto& [root, top] : comparison.before) {
+    if (!top || !tree::is_at_or_below(path, root)) continue;
+    auto entry = find_entry(comparison.objects, *top, below(path, root));
+    if (!entry) return propagate(entry);
+    return *entry && (*entry)->uncovered == Uncovered::kNone;
+  }
+  return false;
+}
+
+// What the command has closed, even to its owner, is opened to the owner again: only so can be told
+// what the command did there. False where that is not ours to do.
+bool open_to_owner(tree::Parents& parents, const std::string& path) {
+  const auto dir = parents.of(path);
+  const auto node = parents.look(path);
+  if (!dir || !node || !*node || !((*node)->is_dir() || (*node)->is_file())) return false;
+  const mode_t wanted = (*node)->permissions() | ((*node)->is_dir() ? S_IRWXU : S_IRUSR);
+  if (wanted == (*node)->permissions()) return false;
+  return ::fchmodat(*dir, tree::split(path).name.c_str(), wanted, 0) == 0;
+}
 
 Result<Comparison> look_again(const Store& store, const Manifest& before) {
   auto objects = Objects::open(store);
   if (!objects) return propagate(objects);
   std::vector<std::string> roots;
   for (const auto& [root, entry] : before) roots.push_back(root);
-  Preimage::Skipped skipped;
-  auto now = capture_all(store, *objects, roots, skipped);
-  if (!now) return propagate(now);
-  return Comparison{std::move(*objects), before, std::move(*now)};
+  Comparison comparison{std::move(*objects), before, {}, {}};
+  // Each round may bring to light more of what was closed.
+  for (bool opened = true; opened;) {
+    opened = false;
+    Preimage::Skipped skipped;
+    auto now = capture_all(store, comparison.objects, roots, skipped);
+    if (!now) return propagate(now);
+    comparison.now = std::move(*now);
+    comparison.unseen.clear();
+    tree::Parents parents(store.project_fd());
+    for (auto& [path, why] : skipped) {
+      auto covered = was_covered(comparison, path);
+      if (!covered) return propagate(covered);
+      if (!*covered) continue;
+      if (why == Uncovered::kUnreadable && open_to_owner(parents, path)) opened = true;
+      comparison.unseen.emplace_back(std::move(path), why);
+    }
+  }
+  return comparison;
 }
 
 // In the order of paths.
@@ -148,6 +192,7 @@ Result<ChangeSet> Preimage::keep(const Store& store) {
   if (!comparison) return propagate(comparison);
   auto set = changes_in(*comparison);
   if (!set) return set;
+  unseen_ = comparison->unseen;
   if (set->changes.empty()) {
     if (auto gone = discard_run(run_); !gone) return propagate(gone);
     return set;
@@ -159,6 +204,7 @@ Result<ChangeSet> Preimage::keep(const Store& store) {
     if (op.attributes) std::swap(op.attributes->first, op.attributes->second);
   }
   journal_.ops = std::move(*ops);
+  note_lock_lines(journal_, -1, store.project_fd());
   if (auto closed = close_journal(run_, journal_); !closed) return propagate(closed);
   return set;
 }
@@ -168,6 +214,7 @@ Result<ChangeSet> Preimage::restore(const Store& store) {
   if (!comparison) return propagate(comparison);
   auto set = changes_in(*comparison);
   if (!set) return set;
+  unseen_ = comparison->unseen;
   auto restored = bring_back(run_, journal_, *comparison);
   for (const Op& op : journal_.ops) {
     if (!op.withheld.empty()) withheld_.push_back({op.path, op.withheld});
@@ -176,12 +223,13 @@ Result<ChangeSet> Preimage::restore(const Store& store) {
   return set;
 }
 
-Result<void> restore_preimage(const Store& store, Run& run, Journal& journal) {
+Result<Preimage::Skipped> restore_preimage(const Store& store, Run& run, Journal& journal) {
   auto before = load_manifest(run.dir.get());
   if (!before) return propagate(before);
   auto comparison = look_again(store, *before);
   if (!comparison) return propagate(comparison);
-  return bring_back(run, journal, *comparison);
+  if (auto back = bring_back(run, journal, *comparison); !back) return propagate(back);
+  return std::move(comparison->unseen);
 }
 
 }  // namespace mixguard::guard

@@ -36,6 +36,11 @@ class Preimage {
   using Skipped = std::vector<std::pair<std::string, Uncovered>>;
   [[nodiscard]] const Skipped& skipped() const { return skipped_; }
 
+  // What was captured and could not be looked at after the run, since keep() or restore(): neither
+  // is a change of it known nor does it come back. What the command only closed to its owner is
+  // opened again and no part of this.
+  [[nodiscard]] const Skipped& unseen() const { return unseen_; }
+
   // What is different now. A new or deleted directory is one change.
   Result<ChangeSet> changes(const Store& store) const;
 
@@ -62,10 +67,11 @@ class Preimage {
   Journal journal_;
   Manifest before_;
   Skipped skipped_;
+  Skipped unseen_;
   std::vector<Withheld> withheld_;
 };
 
-// Preimage::restore() for a run whose owner has died.
-Result<void> restore_preimage(const Store& store, Run& run, Journal& journal);
+// Preimage::restore() for a run whose owner has died; returns what is unseen().
+Result<Preimage::Skipped> restore_preimage(const Store& store, Run& run, Journal& journal);
 
 }  // namespace mixguard::guard

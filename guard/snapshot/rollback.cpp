@@ -29,15 +29,20 @@ namespace {
 
 using Target = History::Target;
 
-// Committed, not rolled back, newest first; as many as `enough` lets be.
-Result<std::vector<Target>> in_force(const Store& store,
-                                     const std::function<bool(const std::string& id)>& is_wanted,
-                                     std::size_t most) {
+bool any_run(const std::string& /*id*/) { return true; }
+
+using Which = std::function<bool(const std::string& id)>;
+
+// Committed, not rolled back, newest first: up to `most` of those that are wanted, until the first
+// that is not `within`.
+Result<std::vector<Target>> in_force(const Store& store, const Which& is_wanted,
+                                     const Which& within, std::size_t most) {
   auto runs = store.runs();
   if (!runs) return propagate(runs);
   std::vector<Target> targets;
   for (auto id = runs->rbegin(); id != runs->rend() && targets.size() < most; ++id) {
-    if (!is_wanted(*id)) break;
+    if (!within(*id)) break;
+    if (!is_wanted(*id)) continue;
     auto journal = read_journal(store, *id);
     if (!journal) return propagate(journal);
     if (journal->kind != RunKind::kRollback && journal->state == RunState::kDone &&
@@ -53,14 +58,12 @@ Result<std::vector<Target>> in_force(const Store& store,
 // Newest first.
 Result<std::vector<Target>> find_targets(const Store& store, const std::string& run_id,
                                          const RollbackOptions& options) {
-  const auto any = [](const std::string&) { return true; };
   if (options.since) {
     const std::string first = first_run_id_at(*options.since);
-    return in_force(store, [&](const std::string& id) { return id >= first; }, SIZE_MAX);
+    return in_force(store, any_run, [&](const std::string& id) { return id >= first; }, SIZE_MAX);
   }
-  if (options.all) return in_force(store, any, SIZE_MAX);
-  if (options.back > 0) return in_force(store, any, options.back);
-  if (run_id == "last") return in_force(store, any, 1);
+  if (options.all) return in_force(store, any_run, any_run, SIZE_MAX);
+  if (options.back > 0) return in_force(store, any_run, any_run, options.back);
   auto journal = read_journal(store, run_id);
   if (!journal) return propagate(journal);
   if (!journal->is_over())
@@ -252,9 +255,10 @@ class Planner {
     if (same_object(op.before, *present)) return {};  // undone already
     bool edited = !same_object(op.after, *present);
     if (edited && *present && above == nullptr) {
-      auto ours = history_.made_by_undoing(step.target, op, **present);
-      if (!ours) return propagate(ours);
-      edited = !*ours;
+      auto made = history_.made_by_undoing(step.target, op, **present);
+      if (!made) return propagate(made);
+      if (*made == History::Made::kByUndoingOlder) return {};  // undone already, and more
+      edited = *made == History::Made::kNo;
     } else if (*present && above == nullptr) {
       const auto goes = [this](const std::string& path, const tree::Node& node) {
         const Op* newer = planned_at(path);
@@ -263,6 +267,7 @@ class Planner {
       auto root = trees_.of(op.root);
       if (!root) return propagate(root);
       auto changed = history_.edited(step.target, op, *root, **present, goes);
+      if (!changed && changed.error().code == EXDEV) return skip(op);  // something is mounted in it
       if (!changed) return propagate(changed);
       edited = *changed;
     }
@@ -273,6 +278,11 @@ class Planner {
     }
     if (edited && !*present && lay_in_lost_build(op)) return {};
     if (edited && !options_.force) return skip(op);
+    if (edited && above == nullptr && *present) {
+      auto mounted = holds_mount(op, **present);
+      if (!mounted) return propagate(mounted);
+      if (*mounted) return skip(op);
+    }
     auto stored = version_from_before(step);
     if (!stored) return propagate(stored);
     Op undo;
@@ -287,6 +297,21 @@ class Planner {
     forget_below(full);
     current_.push_back(std::move(undo));
     return {};
+  }
+
+  // Something is mounted in the directory: to move that along would take it from its place.
+  Result<bool> holds_mount(const Op& op, const tree::Node& node) {
+    if (!node.is_dir()) return false;
+    auto root = trees_.of(op.root);
+    if (!root) return propagate(root);
+    const auto look = [](const std::string& /*path*/,
+                         const tree::Node& /*below*/) -> Result<tree::Walk> {
+      return tree::Walk::kOn;
+    };
+    auto walked = tree::walk(*root, op.path, look);
+    if (!walked && walked.error().code == EXDEV) return true;
+    if (!walked && !tree::is_denied(walked.error().code)) return propagate(walked);
+    return false;
   }
 
   Result<std::optional<Identity>> version_from_before(const Step& step) {
@@ -470,6 +495,51 @@ Result<void> check_plan(const std::string& what, const RollbackOptions& options,
   return {};
 }
 
+Result<RollbackReport> undo_all(const Store& store, const std::vector<Target>& targets,
+                                const RollbackOptions& options) {
+  const std::string what =
+      targets.size() == 1 ? "run " + targets.front().id : std::to_string(targets.size()) + " runs";
+  auto dependencies = plan_dependencies(store, targets, options, what);
+  if (!dependencies) return propagate(dependencies);
+  auto runs = tree::open_dir(store.fd(), "runs");
+  if (!runs) return propagate(runs);
+  Planner planner(store, options, *dependencies, runs->get());
+  for (const Target& target : targets) {
+    if (auto planned = planner.add(target); !planned) return propagate(planned);
+  }
+  RollbackReport report;
+  for (const Target& target : targets) report.run_ids.push_back(target.id);
+  report.skipped = planner.take_skipped();
+  Journal journal;
+  journal.ops = planner.take_ops();
+  journal.extra_roots = planner.roots();
+  journal.build = targets.front().journal.build;
+  auto completed = dependencies->complete(journal.ops, report.skipped);
+  if (!completed) return propagate(completed);
+  report.left_alone = dependencies->left_alone();
+  auto checked = check_plan(what, options, planner.matched(), journal, report);
+  if (!checked) return propagate(checked);
+  if (!options.force) {
+    const LiveTrees trees(store.project_fd(), store.fd(), journal.extra_roots);
+    auto free = refuse_while_git_works(trees, journal.ops, GoingLock::kOfTheRun);
+    if (!free) return propagate(free);
+  }
+  if (!options.dry_run && !journal.ops.empty()) {
+    const bool whole = report.left_alone.empty();
+    auto outcomes =
+        outcomes_of(store, targets, whole ? planner.complete() : std::vector<std::string>());
+    if (!outcomes) return propagate(outcomes);
+    journal.outcomes = std::move(*outcomes);
+    auto id = store.next_id();
+    if (!id) return propagate(id);
+    report.undo_id = std::move(*id);
+    auto undone = undo(store, targets, *dependencies, report.undo_id, journal, options);
+    if (!undone) return propagate(undone);
+  }
+  report_ops(journal.ops, report);
+  return report;
+}
+
 Result<void> finish(const Store& store, const std::string& run_id, std::vector<Recovery>& done) {
   auto run = hold_run(store, run_id);
   if (!run && run.error().code == EWOULDBLOCK) return {};  // its owner lives
@@ -480,15 +550,23 @@ Result<void> finish(const Store& store, const std::string& run_id, std::vector<R
   const RunState state = *journal ? (*journal)->state : RunState::kBegun;
   switch (state) {
     case RunState::kBegun:
-      done.push_back({run_id, Recovery::Outcome::kDiscarded});
+      done.push_back({run_id, Recovery::Outcome::kDiscarded, false, {}});
       return discard_run(*run);
-    case RunState::kCaptured:
-      done.push_back({run_id, Recovery::Outcome::kDiscarded});
-      return restore_preimage(store, *run, **journal);
+    case RunState::kCaptured: {
+      auto unseen = restore_preimage(store, *run, **journal);
+      if (!unseen) return propagate(unseen);
+      Recovery recovery{run_id, Recovery::Outcome::kDiscarded, !(*journal)->ops.empty(), {}};
+      for (const auto& [path, why] : *unseen)
+        recovery.unseen.push_back(path + " " + std::string(to_string(why)));
+      done.push_back(std::move(recovery));
+      return {};
+    }
     case RunState::kIntent: {
       const bool as_before = (*journal)->ends_as == RunState::kRolledBack;
-      done.push_back(
-          {run_id, as_before ? Recovery::Outcome::kDiscarded : Recovery::Outcome::kRolledForward});
+      done.push_back({run_id,
+                      as_before ? Recovery::Outcome::kDiscarded : Recovery::Outcome::kRolledForward,
+                      false,
+                      {}});
       return carry_out(*run, **journal, true);
     }
     case RunState::kDone:
@@ -516,49 +594,21 @@ void report_ops(const std::vector<Op>& ops, RollbackReport& report) {
 
 Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
                                 const RollbackOptions& options) {
-  auto targets = find_targets(store, run_id, options);
-  if (!targets) return propagate(targets);
-  const std::string what = targets->size() == 1 ? "run " + targets->front().id
-                                                : std::to_string(targets->size()) + " runs";
-  auto dependencies = plan_dependencies(store, *targets, options, what);
-  if (!dependencies) return propagate(dependencies);
-  auto runs = tree::open_dir(store.fd(), "runs");
-  if (!runs) return propagate(runs);
-  Planner planner(store, options, *dependencies, runs->get());
-  for (const Target& target : *targets) {
-    if (auto planned = planner.add(target); !planned) return propagate(planned);
+  const bool by_number = options.since || options.all || options.back > 0;
+  if (run_id != "last" || by_number) {
+    auto targets = find_targets(store, run_id, options);
+    if (!targets) return propagate(targets);
+    return undo_all(store, *targets, options);
   }
-  RollbackReport report;
-  for (const Target& target : *targets) report.run_ids.push_back(target.id);
-  report.skipped = planner.take_skipped();
-  Journal journal;
-  journal.ops = planner.take_ops();
-  journal.extra_roots = planner.roots();
-  journal.build = targets->front().journal.build;
-  auto completed = dependencies->complete(journal.ops, report.skipped);
-  if (!completed) return propagate(completed);
-  report.left_alone = dependencies->left_alone();
-  auto checked = check_plan(what, options, planner.matched(), journal, report);
-  if (!checked) return propagate(checked);
-  if (!options.force) {
-    const LiveTrees trees(store.project_fd(), store.fd(), journal.extra_roots);
-    auto free = refuse_while_git_works(trees, journal.ops, GoingLock::kOfTheRun);
-    if (!free) return propagate(free);
+  // Where all of the newest was undone part by part, or by hand, the one before it is the last.
+  for (std::string below;;) {
+    const auto is_older = [&](const std::string& id) { return below.empty() || id < below; };
+    auto target = in_force(store, is_older, any_run, 1);
+    if (!target) return propagate(target);
+    auto report = undo_all(store, *target, options);
+    if (report || report.error().code != EALREADY || options.selective()) return report;
+    below = target->front().id;
   }
-  if (!options.dry_run && !journal.ops.empty()) {
-    const bool whole = report.left_alone.empty();
-    auto outcomes =
-        outcomes_of(store, *targets, whole ? planner.complete() : std::vector<std::string>());
-    if (!outcomes) return propagate(outcomes);
-    journal.outcomes = std::move(*outcomes);
-    auto id = store.next_id();
-    if (!id) return propagate(id);
-    report.undo_id = std::move(*id);
-    auto undone = undo(store, *targets, *dependencies, report.undo_id, journal, options);
-    if (!undone) return propagate(undone);
-  }
-  report_ops(journal.ops, report);
-  return report;
 }
 
 Result<std::vector<Recovery>> recover(const Store& store) {

@@ -71,6 +71,9 @@ struct Recovery {
     kRolledForward,  // the commit or rollback had begun: it is finished now, the project is as
                      // after
   } outcome = Outcome::kDiscarded;
+  bool can_return = false;  // what was in the project until then is kept as what the run undoes
+  std::vector<std::string>
+      unseen;  // what could not be looked at, so that it stays as it is, and why
 };
 
 // Finishes or discards every run that a crash left behind. The store must be locked, so no live run

@@ -41,6 +41,10 @@ Result<void> make_findable(Run& run);
 // Makes the journal durable, and the run findable for recover() after a power cut.
 Result<void> record(Run& run, const Journal& journal);
 
+// Fills Journal::locks: what the operations on a mix.lock bring lies at other_side() below `runs`,
+// or at their path in the project when that is given instead.
+void note_lock_lines(Journal& journal, int runs, int project = -1);
+
 // Makes the intent durable: when it returns, the operations will be carried out. Everything they
 // need must be on disk before.
 Result<void> write_intent(Run& run, Journal& journal);

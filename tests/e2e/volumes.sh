@@ -12,7 +12,7 @@ rm -rf _build deps
 mkdir _build deps
 mount -t tmpfs volume _build
 mount -t tmpfs volume deps
-printf 'version = 1\n[[task]]\nid = "write"\nname = "run"\ndecision = "allow"\nargs = [{ type = "path" }]\nwrite = ["lib/**", "_build/**", "deps/**"]\n' >write.toml
+printf 'version = 1\n[[task]]\nid = "write"\nname = "run"\ndecision = "allow"\nargs = [{ type = "path" }]\nflags = { start = "bool", compile = "bool" }\nwrite = ["lib/**", "_build/**", "deps/**"]\n' >write.toml
 printf 'File.write!("lib/new.ex", "defmodule New do\\nend\\n"); File.rm_rf!("lib/ledger"); File.write!("deps/mark", "x")\n' >write.exs
 sources() { (cd "$project" && find . -path ./.mixguard -prune -o -path ./_build -prune -o -path ./deps -prune -o ! -type d -printf '%p %m %T@\n' | sort && find lib -type f -exec sha256sum {} + | sort -k 2); }
 
@@ -34,3 +34,16 @@ sources >"$at/broken"
 ! mixguard mix compile >/dev/null 2>&1
 sources | cmp - "$at/broken" && echo "a failing command leaves the project as it was"
 mixguard snapshot check
+
+# What is mounted later in a directory that a run made stays where it is.
+rm lib/broken.ex
+umount _build deps
+printf 'File.mkdir_p!("lib/x/deep"); File.write!("lib/x/f.txt", "x")\n' >write.exs
+mixguard run --policy write.toml -- mix run --no-compile --no-start write.exs
+mount -t tmpfs volume lib/x/deep
+echo theirs >lib/x/deep/f
+! mixguard rollback --force last
+mountpoint -q lib/x/deep && cat lib/x/deep/f && echo "a mount is not moved along"
+umount lib/x/deep
+mount -t tmpfs volume _build
+mount -t tmpfs volume deps

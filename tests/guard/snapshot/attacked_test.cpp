@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What rollbacks and restores got wrong once, each as it was found.
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -8,6 +9,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "guard/snapshot/check.hpp"
+#include "guard/snapshot/preimage.hpp"
+#include "guard/snapshot/quarantine.hpp"
 #include "tests/guard/snapshot/project_fixture.hpp"
 
 namespace mixguard::guard {
@@ -179,6 +183,106 @@ TEST_CASE("what there is no copy of is named when its directory is put back") {
   CHECK(project.read("d/file") == "1");
 }
 
+TEST_CASE("what was undone in part over several runs is nobody's edit when the rest is undone") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("lib/f", "0");
+  const Store store = project.store();
+  const auto before = project.state(testing::Times::kIgnored);
+  run(store, {"**"}, [] { write_file("lib/f", "1"), write_file("lib/g", "1"); });
+  run(store, {"**"}, [] { write_file("lib/f", "22"), write_file("lib/h", "2"); });
+  RollbackOptions one = only({"lib/f"});
+  one.back = 2;
+  CHECK(testing::undo(store, "", one).skipped.empty());
+  CHECK(project.read("lib/f") == "0");
+  CHECK(testing::undo(store, "last").skipped.empty());
+  CHECK(project.read("lib/f") == "0");
+  CHECK_FALSE(project.has("lib/h"));
+  CHECK(testing::undo(store, "last").skipped.empty());
+  CHECK(project.state(testing::Times::kIgnored) == before);
+}
+
+TEST_CASE("the last run is the last of which anything is left to undo") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("lib/kept", "k");
+  const Store store = project.store();
+  run(store, {"**"}, [] { write_file("lib/zero", "0"); });
+  const auto second =
+      run(store, {"**"}, [] { write_file("lib/one", "1"), write_file("lib/two", "2"); });
+  testing::undo(store, "last", only({"lib/one"}));
+  SECTION("undone in parts") { testing::undo(store, "last", only({"lib/two"})); }
+  SECTION("undone by hand") { fs::remove(project.at("lib/two")); }
+  const auto named = rollback(store, second.run_id, {});
+  REQUIRE_FALSE(named);
+  CHECK(named.error().code == EALREADY);
+  testing::undo(store, "last");
+  CHECK_FALSE(project.has("lib/zero"));
+}
+
+TEST_CASE("what somebody accepted does not go with the run that had made it") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  const Store store = project.store();
+  const auto done =
+      run(store, {"tmp/ok", "tmp"}, [] { write_file("tmp/ok", "1"), write_file("tmp/held", "2"); });
+  REQUIRE(accept(store, done.run_id, {"tmp/held"}, false));
+  CHECK(testing::undo(store, done.run_id).skipped == Lines{"tmp"});
+  CHECK(project.read("tmp/held") == "2");
+}
+
+TEST_CASE("a rollback that was undone and made again is no damage") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("lib/f", "0");
+  const Store store = project.store();
+  run(store, {"**"}, [] { write_file("lib/f", "1"), write_file("lib/g", "1"); });
+  const auto undone = testing::undo(store, "last");
+  testing::undo(store, undone.undo_id);
+  testing::undo(store, "last");
+  CHECK(project.read("lib/f") == "0");
+  auto objects = Objects::open(store);
+  REQUIRE(objects);
+  const auto checked = check_store(store, *objects);
+  REQUIRE(checked);
+  CHECK(checked->damage.empty());
+}
+
+TEST_CASE("what a command that writes in place closed to its owner is known and put back") {
+  if (::geteuid() == 0) {
+    WARN("skipped: nothing is closed to root");
+    return;
+  }
+  Project project;
+  project.write("lib/d/deep/f", "before");
+  project.write("lib/g", "before");
+  const Store store = project.store();
+  const auto before = project.state();
+  auto preimage = Preimage::capture(store, new_run_id(), {"lib"});
+  REQUIRE(preimage);
+  project.write("lib/d/deep/f", "run");
+  project.write("lib/g", "run");
+  for (const char* path : {"lib/d/deep", "lib/d", "lib/g"}) ::chmod(project.at(path).c_str(), 0);
+  SECTION("by a rollback") {
+    REQUIRE(preimage->keep(store));
+    CHECK(preimage->unseen().empty());
+    CHECK(testing::undo(store, "last").skipped.empty());
+  }
+  SECTION("at once") {
+    REQUIRE(preimage->restore(store));
+    CHECK(preimage->unseen().empty());
+  }
+  SECTION("by a recovery") {
+    *preimage = {};
+    const auto recovered = recover(store);
+    REQUIRE(recovered);
+    REQUIRE(recovered->size() == 1);
+    CHECK(recovered->front().can_return);
+    CHECK(recovered->front().unseen == Lines{});
+  }
+  CHECK(project.state() == before);
+}
+
 TEST_CASE("directories that were closed to their owner since do not stop anything") {
   if (::geteuid() == 0) {
     WARN("skipped: nothing is closed to root");
@@ -197,6 +301,26 @@ TEST_CASE("directories that were closed to their owner since do not stop anythin
   put_back(store, snapshot, only({"lib/a.ex"}));
   CHECK(project.read("lib/a.ex") == "1");
   ::chmod(project.at("x").c_str(), 0700);
+  CHECK(create(store).uncovered.empty());
+}
+
+TEST_CASE("what was mounted in the project is looked at when it is not any more") {
+  Project project;
+  testing::on_small_disk(project.root(), "8m", [&] {
+    testing::expect(::mkdir(project.at("lib").c_str(), 0755) == 0, "mkdir");
+    testing::expect(::mkdir(project.at("lib/x").c_str(), 0755) == 0, "mkdir");
+    project.write("lib/x/f", "1");
+    const Store store = project.store();
+    testing::expect(::mount("none", project.at("lib/x").c_str(), "tmpfs", 0, "size=1m") == 0,
+                    "mount");
+    testing::expect(create(store).uncovered.size() == 1, "a mount that is not named");
+    testing::expect(::umount(project.at("lib/x").c_str()) == 0, "umount");
+    const Snapshot snapshot = create(store);
+    testing::expect(snapshot.uncovered.empty(), "named, though it is gone");
+    fs::remove_all(project.at("lib"));
+    put_back(store, snapshot);
+    testing::expect(project.read("lib/x/f") == "1", "not put back");
+  });
 }
 
 }  // namespace

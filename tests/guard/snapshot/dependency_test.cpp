@@ -223,6 +223,60 @@ TEST_CASE("a line that a later run wrote beside it stays, and an edit of the lin
   }
 }
 
+TEST_CASE("an edit of the line is kept, though no run has put aside what the run left there") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  run(store, kAll, [] { update_both(), compile_a(); });
+  SECTION("of this one") {
+    const std::string edited = GENERATE(lock_of("9", "2"), "%{\n" + entry("b", "2") + "}\n");
+    project.write("mix.lock", edited);
+    const auto report = undo(store, "last", only("a"));
+    REQUIRE(report.left_alone.size() == 1);
+    CHECK(report.left_alone.front().why == "its line in mix.lock was edited since");
+    CHECK(project.read("mix.lock") == edited);
+    CHECK(project.read("deps/a/lib/a.ex") == "2");
+  }
+  SECTION("of the other one") {
+    project.write("mix.lock", lock_of("2", "9"));
+    CHECK(undo(store, "last", only("a")).is_complete());
+    CHECK(project.read("mix.lock") == lock_of("1", "9"));
+    CHECK(project.read("deps/a/lib/a.ex") == "1");
+  }
+}
+
+TEST_CASE("an application of the project without a mark is made anew beside one that has it") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  fill(project);
+  project.write("_build/dev/lib/other/ebin/other.beam", "1");
+  const Store store = project.store();
+  run(store, kAll, [] { update_both(), compile_a(); });
+  CHECK(undo(store, "last", only("a")).is_complete());
+  CHECK_FALSE(project.has("_build/dev/lib/other"));
+  CHECK(project.has("_build/dev/lib/app/ebin/app.beam"));
+}
+
+TEST_CASE("a dependency is undone over several runs, and then the rest of each") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto start = project.state(testing::Times::kIgnored);
+  run(store, kAll, update_both);
+  run(store, kAll, [] { compile_a(), write_file("_build/dev/lib/app/ebin/app.beam", "2"); });
+  RollbackOptions both = only("a");
+  both.back = 2;
+  CHECK(undo(store, "", both).is_complete());
+  CHECK(project.read("mix.lock") == lock_of("1", "2"));
+  CHECK(undo(store, "last").is_complete());
+  CHECK(undo(store, "last").is_complete());
+  CHECK(project.read("mix.lock") == lock_of("1", "1"));
+  CHECK(project.read("deps/b/lib/b.ex") == "1");
+  CHECK(start.size() > 1);
+}
+
 TEST_CASE("edited code leaves the whole dependency alone, an edited build is made anew") {
   if (!testing::can_mount_overlays()) return;
   Project project;
