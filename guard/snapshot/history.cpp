@@ -38,14 +38,19 @@ Result<bool> History::edited(const Target& target, const Op& op, int root, const
   return found;
 }
 
-// Whether the rollback undid, besides the run `id`, an older one that had changed the path as well.
-bool History::touched_by_older(const Step& undoing, const std::string& path,
-                               const std::string& id) const {
+// Of the runs that the rollback undid and that are older than `id`: whether one had changed the
+// path as well, and whether what it had found there is what the rollback brought.
+History::Older History::older_in(const Step& undoing, const std::string& path,
+                                 const std::string& id) const {
+  Older older = Older::kNone;
   const auto [first, last] = steps_.equal_range(path);
-  return std::any_of(first, last, [&](const auto& entry) {
-    const std::string& other = ids_[entry.second.run];
-    return other < id && is_one_of(undoing.undoes, other);
-  });
+  for (auto entry = first; entry != last; ++entry) {
+    const std::string& other = ids_[entry->second.run];
+    if (other >= id || !is_one_of(undoing.undoes, other)) continue;
+    if (same_object(entry->second.before, undoing.after)) return Older::kFoundThis;
+    older = Older::kFoundOther;
+  }
+  return older;
 }
 
 Result<History::Made> History::made_by_undoing(const Target& target, const Op& op,
@@ -62,7 +67,10 @@ Result<History::Made> History::made_by_undoing(const Target& target, const Op& o
     if (step == last) return Made::kNo;
     // Nobody wrote to what is there; what was there before that lies in the store.
     if (at->inode == node.inode && node.ctime >= step->second.settled) return Made::kNo;
-    if (touched_by_older(step->second, path, target.id)) made = Made::kByUndoingOlder;
+    const Older older = older_in(step->second, path, target.id);
+    // A merged file: neither this run's version nor that of an older one is right in its place.
+    if (older == Older::kFoundOther) return Made::kNo;
+    if (older == Older::kFoundThis) made = Made::kByUndoingOlder;
     at = step->second.before;
     if (same_object(at, op.after)) return made;
   }
@@ -88,11 +96,16 @@ Result<bool> History::explained(const Target& target, const std::string& path,
       return ids_[step.run] != target.id && node.ctime < step.settled && explains(step);
     });
   };
+  // What somebody accepted counts as theirs, though the run had made it.
+  const auto [begin, end] = steps_.equal_range(path);
+  const bool was_accepted = std::any_of(begin, end, [&](const auto& entry) {
+    return entry.second.is_acceptance && ids_[entry.second.run] != target.id &&
+           same_object(entry.second.after, node);
+  });
+  if (was_accepted) return false;
   const auto put_it_there = [&](const Step& step) {
     // An object that is younger than the run is not what the run left there.
-    // What somebody accepted counts as theirs, though the run had made it.
-    return same_object(step.after, node) && node.born < target.journal.settled &&
-           !step.is_acceptance;
+    return same_object(step.after, node) && node.born < target.journal.settled;
   };
   return has(steps_, put_it_there) ||
          (node.is_dir() && has(homes_, [](const Step&) { return true; }));

@@ -59,7 +59,9 @@ class History {
   };
   using Steps = std::multimap<std::string, Step>;
 
-  bool touched_by_older(const Step& undoing, const std::string& path, const std::string& id) const;
+  enum class Older { kNone, kFoundThis, kFoundOther };
+  [[nodiscard]] Older older_in(const Step& undoing, const std::string& path,
+                               const std::string& id) const;
   Result<bool> explained(const Target& target, const std::string& path, const tree::Node& node);
   Result<void> load();
   void remember(const Journal& journal);

@@ -30,8 +30,9 @@ std::string_view in_home(std::string_view path) {
 // What is in the directory; nothing where there is none.
 Result<std::vector<std::string>> names_in(int project, const std::string& path) {
   auto dir = tree::open_dir(project, path);
+  // What is mounted there is not the project's.
   const bool absent = !dir && (dir.error().code == ENOENT || dir.error().code == ENOTDIR ||
-                               dir.error().code == ELOOP);
+                               dir.error().code == ELOOP || dir.error().code == EXDEV);
   if (absent) return std::vector<std::string>();
   if (!dir) return propagate(dir);
   auto names = tree::list(dir->get(), path);
@@ -45,6 +46,7 @@ Result<std::vector<std::string>> existing(int project, const std::vector<std::st
   tree::Parents parents(project);
   for (const std::string& path : paths) {
     auto node = parents.look(path);
+    if (!node && node.error().code == EXDEV) continue;
     if (!node) return propagate(node);
     if (*node) found.push_back(path);
   }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "guard/snapshot/capture.hpp"
@@ -71,7 +72,7 @@ bool open_to_owner(tree::Parents& parents, const std::string& path) {
   if (!dir || !node || !*node || !((*node)->is_dir() || (*node)->is_file())) return false;
   const mode_t wanted = (*node)->permissions() | ((*node)->is_dir() ? S_IRWXU : S_IRUSR);
   if (wanted == (*node)->permissions()) return false;
-  return ::fchmodat(*dir, tree::split(path).name.c_str(), wanted, 0) == 0;
+  return tree::set_mode(*dir, tree::split(path).name, wanted).has_value();
 }
 
 Result<Comparison> look_again(const Store& store, const Manifest& before) {
@@ -80,6 +81,7 @@ Result<Comparison> look_again(const Store& store, const Manifest& before) {
   std::vector<std::string> roots;
   for (const auto& [root, entry] : before) roots.push_back(root);
   Comparison comparison{std::move(*objects), before, {}, {}};
+  std::set<std::string> tried;
   // Each round may bring to light more of what was closed.
   for (bool opened = true; opened;) {
     opened = false;
@@ -93,7 +95,9 @@ Result<Comparison> look_again(const Store& store, const Manifest& before) {
       auto covered = was_covered(comparison, path);
       if (!covered) return propagate(covered);
       if (!*covered) continue;
-      if (why == Uncovered::kUnreadable && open_to_owner(parents, path)) opened = true;
+      if (why == Uncovered::kUnreadable && tried.insert(path).second &&
+          open_to_owner(parents, path))
+        opened = true;
       comparison.unseen.emplace_back(std::move(path), why);
     }
   }

@@ -218,6 +218,7 @@ class Planner {
       return {};
     }
     auto present = expected_at(op);
+    if (!present && present.error().code == EXDEV) return skip(op);  // mounted over
     if (!present) return propagate(present);
     const auto& node = present->node;
     if (!node && lay_in_lost_build(op)) return {};
@@ -251,6 +252,7 @@ class Planner {
     // Where a newer run moved the directory, it is looked for in there.
     const Op* above = planned_above(op);
     auto present = above == nullptr ? live_.look(op.root, op.path) : moved_along(*above, op.path);
+    if (!present && present.error().code == EXDEV) return skip(op);  // mounted over
     if (!present) return propagate(present);
     if (same_object(op.before, *present)) return {};  // undone already
     bool edited = !same_object(op.after, *present);
@@ -555,7 +557,10 @@ Result<void> finish(const Store& store, const std::string& run_id, std::vector<R
     case RunState::kCaptured: {
       auto unseen = restore_preimage(store, *run, **journal);
       if (!unseen) return propagate(unseen);
-      Recovery recovery{run_id, Recovery::Outcome::kDiscarded, !(*journal)->ops.empty(), {}};
+      const std::vector<Op>& ops = (*journal)->ops;
+      const bool any =
+          std::any_of(ops.begin(), ops.end(), [](const Op& op) { return op.withheld.empty(); });
+      Recovery recovery{run_id, Recovery::Outcome::kDiscarded, any, {}};
       for (const auto& [path, why] : *unseen)
         recovery.unseen.push_back(path + " " + std::string(to_string(why)));
       done.push_back(std::move(recovery));

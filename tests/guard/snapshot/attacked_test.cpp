@@ -227,6 +227,11 @@ TEST_CASE("what somebody accepted does not go with the run that had made it") {
   const auto done =
       run(store, {"tmp/ok", "tmp"}, [] { write_file("tmp/ok", "1"), write_file("tmp/held", "2"); });
   REQUIRE(accept(store, done.run_id, {"tmp/held"}, false));
+  SECTION("at once") {}
+  SECTION("and was changed and undone meanwhile") {
+    run(store, {"**"}, [] { write_file("tmp/held", "3"); });
+    testing::undo(store, "last");
+  }
   CHECK(testing::undo(store, done.run_id).skipped == Lines{"tmp"});
   CHECK(project.read("tmp/held") == "2");
 }

@@ -277,6 +277,21 @@ TEST_CASE("a dependency is undone over several runs, and then the rest of each")
   CHECK(start.size() > 1);
 }
 
+TEST_CASE("a lock that was merged from several runs is not taken for one that was found") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  run(store, kAll, update_both);
+  run(store, kAll, [] { write_file("mix.lock", lock_of("2", "3")), compile_a(); });
+  RollbackOptions both = only("a");
+  both.back = 2;
+  CHECK(undo(store, "", both).is_complete());
+  CHECK(project.read("mix.lock") == lock_of("1", "3"));
+  CHECK(undo(store, "last").skipped == Lines{"mix.lock"});
+  CHECK(project.read("mix.lock") == lock_of("1", "3"));
+}
+
 TEST_CASE("edited code leaves the whole dependency alone, an edited build is made anew") {
   if (!testing::can_mount_overlays()) return;
   Project project;
