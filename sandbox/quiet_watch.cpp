@@ -33,7 +33,7 @@ Result<void> QuietWatch::start(EventLoop& loop, std::function<void()> at_rest) {
 bool QuietWatch::is_over() {
   const std::uint64_t before = std::exchange(cpu_ms_, meter_.sample(kMostProcesses).cpu_ms);
   // What has not used any time has not begun.
-  const bool quiet = cpu_ms_ > kRestMs && cpu_ms_ <= before + kRestMs;
+  const bool quiet = cpu_ms_ > kRestMs && cpu_ms_ <= before + kRestMs && !meter_.has_work();
   quiet_looks_ = quiet ? quiet_looks_ + 1 : 0;
   return quiet_looks_ >= kQuietLooks || ++looks_ >= kMostLooks;
 }

@@ -3,7 +3,7 @@
 
 // Tells when a run that goes on has come to rest for the first time: a server that has compiled and
 // waits for requests, a console that waits for its person. Nothing says so to the outside; what can
-// be seen is that the run uses next to no CPU time for most of a second.
+// be seen is that the run uses next to no CPU time for most of a second, and does not wait for any.
 
 #include <sys/types.h>
 

@@ -141,6 +141,22 @@ std::optional<std::uint64_t> UsageMeter::exact_memory() const {
   return kib * 1024;
 }
 
+bool UsageMeter::has_work() const {
+  for (const pid_t pid : members_) {
+    const std::string tasks = path_of(pid, "task");
+    const std::unique_ptr<DIR, DirectoryCloser> directory(::opendir(tasks.c_str()));
+    while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
+      if (entry->d_name[0] == '.') continue;
+      const std::string stat = read_proc(tasks + "/" + entry->d_name + "/stat");
+      // The name before it is in parentheses and may hold any.
+      const std::size_t name_end = stat.rfind(')');
+      if (name_end == std::string::npos || name_end + 2 >= stat.size()) continue;  // gone
+      if (stat[name_end + 2] == 'R' || stat[name_end + 2] == 'D') return true;
+    }
+  }
+  return false;
+}
+
 bool UsageMeter::is_possible() { return ::access("/proc/thread-self/children", R_OK) == 0; }
 
 }  // namespace mixguard::sandbox

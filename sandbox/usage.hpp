@@ -36,6 +36,10 @@ class UsageMeter {
   // the page tables for it: ask when it matters.
   [[nodiscard]] std::optional<std::uint64_t> exact_memory() const;
 
+  // Whether a thread of the last sample's processes runs, waits for a processor or for a disk (R
+  // and D of /proc/PID/task/TID/stat, proc(5)): on a busy machine it uses no time and is not done.
+  [[nodiscard]] bool has_work() const;
+
   // Whether this machine lets a process list its children (CONFIG_PROC_CHILDREN, /proc mounted).
   [[nodiscard]] static bool is_possible();
 
