@@ -309,6 +309,32 @@ TEST_CASE("directories that were closed to their owner since do not stop anythin
   CHECK(create(store).uncovered.empty());
 }
 
+TEST_CASE("what was mounted over since is left alone, and the rest is undone") {
+  if (!testing::can_mount_overlays()) return;
+  const std::string lock = "%{\n  \"a\": {:hex, :a, \"1\", []},\n}\n";
+  Project project;
+  project.write("lib/f", "0");
+  project.write("mix.lock", "%{\n}\n");
+  project.write("deps/a/f", "0");
+  project.write("_build/dev/lib/a/f", "0");
+  run(project.store(), {"**"}, [&] {
+    write_file("mix.lock", lock), write_file("lib/f", "1");
+    write_file("_build/dev/lib/a/f", "1"), ::chmod("_build/dev/lib/a", 0700);
+  });
+  RollbackOptions options;
+  const bool one = GENERATE(false, true);
+  if (one) options.dependencies = {{"a", ""}};
+  testing::on_small_disk(project.at("_build"), "1m", [&] {
+    // Below the mount only a new look leads there.
+    const auto report = testing::undo(project.store(), "last", options);
+    const Lines left{"_build/dev/lib/a", "_build/dev/lib/a/f"};
+    testing::expect(one || report.skipped == left, "not all that is covered was left alone");
+    testing::expect(project.read("mix.lock") == "%{\n}\n", "the lock was not undone");
+    testing::expect(project.read("lib/f") == (one ? "1" : "0"), "lib/f");
+  });
+  CHECK(project.read("_build/dev/lib/a/f") == "1");
+}
+
 TEST_CASE("what was mounted in the project is looked at when it is not any more") {
   Project project;
   testing::on_small_disk(project.root(), "8m", [&] {
