@@ -8,7 +8,7 @@
 
 #include "guard/output/console.hpp"
 #include "guard/project.hpp"
-#include "guard/snapshot/rollback.hpp"
+#include "guard/snapshot/recover.hpp"
 #include "guard/snapshot/store.hpp"
 
 namespace mixguard::guard {

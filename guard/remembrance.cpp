@@ -289,7 +289,7 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
   if (!captured) return propagate(captured);
   preimage_.emplace(std::move(*captured));
   for (const auto& [path, why] : preimage_->skipped()) {
-    result_.uncovered.push_back(path + " " + std::string(to_string(why)));
+    result_.uncovered.push_back(uncovered_text(path, why));
     notes_.push_back("not remembered: " + result_.uncovered.back());
   }
   for (const std::string& path : roots) {
@@ -321,7 +321,7 @@ void Remembrance::take(ChangeSet changes) {
 
 void Remembrance::note_unseen() {
   for (const auto& [path, why] : preimage_->unseen())
-    result_.unseen.push_back(path + " " + std::string(to_string(why)));
+    result_.unseen.push_back(uncovered_text(path, why));
   for (const Preimage::Withheld& one : preimage_->withheld())
     result_.unseen.push_back(one.path + ": " + one.why);
 }

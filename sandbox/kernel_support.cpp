@@ -19,7 +19,6 @@
 #include <cstring>
 #include <fstream>
 #include <optional>
-#include <sstream>
 
 #include "sandbox/sys/syscall.hpp"
 #include "sandbox/sys/unique_fd.hpp"
@@ -173,11 +172,9 @@ std::optional<std::string> mounted_below(const std::string& directory) {
   const std::string above = directory + "/";
   std::ifstream file("/proc/self/mountinfo");
   for (std::string line; std::getline(file, line);) {
-    std::istringstream fields(line);
-    std::string skipped;
-    std::string point;
-    fields >> skipped >> skipped >> skipped >> skipped >> point;
-    point = unescaped(point);
+    std::size_t at = 0;
+    for (int field = 1; field < 5; ++field) at = line.find(' ', at) + 1;
+    const std::string point = unescaped(line.substr(at, line.find(' ', at) - at));
     if (point.starts_with(above)) return point.substr(above.size());
   }
   return std::nullopt;

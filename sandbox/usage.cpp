@@ -50,13 +50,16 @@ std::uint64_t value_of(std::string_view text, std::string_view key) {
   return 0;
 }
 
-// Field `number` of /proc/PID/stat, counted as proc(5) does. The second, the name, may hold
-// anything; what follows its last parenthesis does not.
-std::uint64_t stat_field(std::string_view stat, int number) {
+// From field `number` of /proc/PID/stat on, counted as proc(5) does; empty when it is not there.
+// The second, the name, may hold anything; what follows its last parenthesis does not.
+std::string_view stat_text(std::string_view stat, int number) {
   std::size_t at = stat.rfind(')');
   for (int field = 2; field < number && at != std::string_view::npos; ++field)
     at = stat.find(' ', at + 1);
-  return at == std::string_view::npos ? 0 : number_at(stat.substr(at));
+  return at == std::string_view::npos ? std::string_view() : stat.substr(at + 1);
+}
+std::uint64_t stat_field(std::string_view stat, int number) {
+  return number_at(stat_text(stat, number));
 }
 
 void append_children(const std::string& task, std::vector<pid_t>& pending) {
@@ -70,19 +73,24 @@ void append_children(const std::string& task, std::vector<pid_t>& pending) {
   }
 }
 
-// A child is listed with the thread that made it.
-void append_children(pid_t pid, std::vector<pid_t>& pending) {
+// The directory of each thread, until one is the last: `use` returns whether to go on.
+template <typename Use>
+void each_task(pid_t pid, const Use& use) {
   const std::string tasks = path_of(pid, "task");
   const std::unique_ptr<DIR, DirectoryCloser> directory(::opendir(tasks.c_str()));
   while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
-    if (entry->d_name[0] != '.') append_children(tasks + "/" + entry->d_name, pending);
+    if (entry->d_name[0] != '.' && !use(tasks + "/" + entry->d_name)) return;
   }
 }
 
 }  // namespace
 
 void UsageMeter::visit(pid_t pid, Usage& usage, std::vector<pid_t>& pending) {
-  append_children(pid, pending);
+  // A child is listed with the thread that made it.
+  each_task(pid, [&](const std::string& task) {
+    append_children(task, pending);
+    return true;
+  });
   const std::string stat = read_proc(path_of(pid, "stat"));
   if (stat.empty()) return;
   const std::uint64_t own = stat_field(stat, 14) + stat_field(stat, 15);
@@ -142,19 +150,16 @@ std::optional<std::uint64_t> UsageMeter::exact_memory() const {
 }
 
 bool UsageMeter::has_work() const {
-  for (const pid_t pid : members_) {
-    const std::string tasks = path_of(pid, "task");
-    const std::unique_ptr<DIR, DirectoryCloser> directory(::opendir(tasks.c_str()));
-    while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
-      if (entry->d_name[0] == '.') continue;
-      const std::string stat = read_proc(tasks + "/" + entry->d_name + "/stat");
-      // The name before it is in parentheses and may hold any.
-      const std::size_t name_end = stat.rfind(')');
-      if (name_end == std::string::npos || name_end + 2 >= stat.size()) continue;  // gone
-      if (stat[name_end + 2] == 'R' || stat[name_end + 2] == 'D') return true;
-    }
-  }
-  return false;
+  return std::any_of(members_.begin(), members_.end(), [](pid_t pid) {
+    bool found = false;
+    each_task(pid, [&](const std::string& task) {
+      const std::string stat = read_proc(task + "/stat");
+      const std::string_view state = stat_text(stat, 3);
+      found = state.starts_with('R') || state.starts_with('D');
+      return !found;
+    });
+    return found;
+  });
 }
 
 bool UsageMeter::is_possible() { return ::access("/proc/thread-self/children", R_OK) == 0; }

@@ -8,7 +8,7 @@ cd "$root" || exit 1
 pattern=${1:-.}
 scratch=$(mktemp -d /tmp/mixguard-tests-XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
-# A line a group, with what passed, failed and was skipped: groups run in two processes.
+# A line a group, with what passed, failed and was skipped: groups run in several processes.
 counts=$scratch/counts
 : >"$counts"
 
@@ -47,8 +47,7 @@ group() {
   "$@" >"$log" 2>&1
   code=$?
   count $code "$log"
-  report "$name" $code "$log" $((SECONDS - start)) >"$log.report"
-  cat "$log.report"
+  echo "$(report "$name" $code "$log" $((SECONDS - start)))"
 }
 
 build() {

@@ -86,7 +86,7 @@ void say_uncovered(const Snapshot& snapshot, const Console& console) {
   constexpr std::size_t kMost = 20;
   for (std::size_t i = 0; i < std::min(kMost, snapshot.uncovered.size()); ++i) {
     const auto& [path, why] = snapshot.uncovered[i];
-    console.say("not kept: " + printable(path) + " " + std::string(to_string(why)));
+    console.say("not kept: " + uncovered_text(printable(path), why));
   }
   if (snapshot.uncovered.size() > kMost)
     console.say("not kept: " + std::to_string(snapshot.uncovered.size() - kMost) +
@@ -214,7 +214,7 @@ Result<std::optional<Entry>> find_in(const Objects& objects, const Snapshot& sna
                                      const std::string& path) {
   for (const auto& [root, top] : snapshot.outside) {
     if (!tree::is_at_or_below(path, root)) continue;
-    return find_entry(objects, top, path == root ? "" : path.substr(root.size() + 1));
+    return find_entry(objects, top, tree::path_below(path, root));
   }
   if (path.starts_with('/')) return std::optional<Entry>();
   return find_entry(objects, snapshot.top, path);
@@ -233,8 +233,7 @@ Result<int> show_path(const Objects& objects, const Snapshot& snapshot, const st
       console.document(printable(child.name) + (child.is_dir() ? "/" : ""));
     return kExitOk;
   }
-  if (!(*entry)->is_kept())
-    return fail(path + " " + std::string(to_string((*entry)->uncovered)), EINVAL);
+  if (!(*entry)->is_kept()) return fail(uncovered_text(path, (*entry)->uncovered), EINVAL);
   if ((*entry)->is_link()) {
     console.document((*entry)->target);
     return kExitOk;
@@ -286,7 +285,7 @@ int show(const Invocation& invocation, const ShowArguments& arguments, Console& 
                          (snapshot->label.empty() ? "" : ", " + printable(snapshot->label)) + ": " +
                          facts(*snapshot));
         for (const auto& [path, why] : snapshot->uncovered)
-          console.document("not kept: " + printable(path) + " " + std::string(to_string(why)));
+          console.document("not kept: " + uncovered_text(printable(path), why));
         return kExitOk;
       });
 }

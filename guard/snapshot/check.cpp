@@ -97,14 +97,15 @@ class Checker {
       if (op.attributes || !op.withheld.empty() || !op.before) continue;
       auto node = parents.look(other_side(journal, op));
       if (!node) return propagate(node);
-      // It may lie in the project again, put back by a rollback of something newer.
-      const auto present = live.look(op.root, op.path);
-      if (present && same_object(op.before, *present)) continue;
-      if (!same_object(op.before, *node))
+      if (!same_object(op.before, *node)) {
+        // It may lie in the project again, put back by a rollback of something newer.
+        const auto present = live.look(op.root, op.path);
+        if (present && same_object(op.before, *present)) continue;
         report("runs/" + id,
                full_path(op) + " cannot be put back: its version from before is gone");
-      else if (op.before->was_written(**node))
+      } else if (op.before->was_written(**node)) {
         report("runs/" + id, full_path(op) + ": its version from before was written since");
+      }
     }
     return {};
   }

@@ -24,6 +24,10 @@ constexpr std::string_view kMagic = "mixguard listing 1\n";
 
 std::string_view to_string(Uncovered why) { return kWhy.at(static_cast<std::size_t>(why)); }
 
+std::string uncovered_text(const std::string& path, Uncovered why) {
+  return path + " " + std::string(to_string(why));
+}
+
 bool same_attributes(const Entry& a, const Entry& b) {
   return a.mode == b.mode && a.owner == b.owner && a.group == b.group && a.mtime == b.mtime &&
          a.xattrs == b.xattrs;

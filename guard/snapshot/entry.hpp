@@ -30,6 +30,8 @@ enum class Uncovered : std::uint8_t {
   kTorn,        // kept changing while it was read: what is kept is no state that it ever had
 };
 [[nodiscard]] std::string_view to_string(Uncovered why);  // "cannot be read", …
+// "PATH cannot be read"
+[[nodiscard]] std::string uncovered_text(const std::string& path, Uncovered why);
 
 struct Entry {
   std::string name;

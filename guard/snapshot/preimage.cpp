@@ -49,15 +49,11 @@ struct Comparison {
   Preimage::Skipped unseen;  // what was captured and cannot be looked at any more
 };
 
-std::string below(const std::string& path, const std::string& root) {
-  return path == root ? std::string() : path.substr(root.empty() ? 0 : root.size() + 1);
-}
-
 // Whether it was captured before the run.
 Result<bool> was_covered(const Comparison& comparison, const std::string& path) {
   for (const auto& [root, top] : comparison.before) {
     if (!top || !tree::is_at_or_below(path, root)) continue;
-    auto entry = find_entry(comparison.objects, *top, below(path, root));
+    auto entry = find_entry(comparison.objects, *top, tree::path_below(path, root));
     if (!entry) return propagate(entry);
     return *entry && (*entry)->uncovered == Uncovered::kNone;
   }
@@ -208,7 +204,7 @@ Result<ChangeSet> Preimage::keep(const Store& store) {
     if (op.attributes) std::swap(op.attributes->first, op.attributes->second);
   }
   journal_.ops = std::move(*ops);
-  note_lock_lines(journal_, -1, store.project_fd());
+  note_lock_lines(journal_, store.project_fd(), true);
   if (auto closed = close_journal(run_, journal_); !closed) return propagate(closed);
   return set;
 }

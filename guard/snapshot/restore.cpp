@@ -261,7 +261,7 @@ RollbackOptions options_in(const std::string& root, const RollbackOptions& optio
   for (const std::string& path : options.paths) {
     if (root.empty() && !path.starts_with('/')) inside.paths.push_back(path);
     if (root.empty() || !tree::is_at_or_below(path, root)) continue;
-    inside.paths.push_back(path == root ? std::string() : path.substr(root.size() + 1));
+    inside.paths.push_back(tree::path_below(path, root));
   }
   if (!root.empty()) inside.build = inside.config = false;
   return inside;

@@ -172,13 +172,12 @@ Result<void> record(Run& run, const Journal& journal) {
   return save_journal(run.dir.get(), journal, true);
 }
 
-void note_lock_lines(Journal& journal, int runs, int project) {
+void note_lock_lines(Journal& journal, int root, bool carried_out) {
   journal.locks.clear();
   for (const Op& op : journal.ops) {
     if (!op.root.empty() || !op.after || !op.withheld.empty() || !mix_layout::is_lock(op.path))
       continue;
-    auto lines = project < 0 ? read_lock_lines(runs, other_side(journal, op))
-                             : read_lock_lines(project, op.path);
+    auto lines = read_lock_lines(root, carried_out ? op.path : other_side(journal, op));
     if (!lines) continue;
     lines->path = op.path;
     journal.locks.push_back(std::move(*lines));
@@ -186,7 +185,7 @@ void note_lock_lines(Journal& journal, int runs, int project) {
 }
 
 Result<void> write_intent(Run& run, Journal& journal) {
-  if (const auto runs = store_dir(run, "runs")) note_lock_lines(journal, runs->get());
+  if (const auto runs = store_dir(run, "runs")) note_lock_lines(journal, runs->get(), false);
   const LiveTrees live(run.project.get(), run.dir.get(), journal.extra_roots);
   auto closed = closed_parents(live, journal.ops);
   if (!closed) return propagate(closed);

@@ -41,9 +41,9 @@ Result<void> make_findable(Run& run);
 // Makes the journal durable, and the run findable for recover() after a power cut.
 Result<void> record(Run& run, const Journal& journal);
 
-// Fills Journal::locks: what the operations on a mix.lock bring lies at other_side() below `runs`,
-// or at their path in the project when that is given instead.
-void note_lock_lines(Journal& journal, int runs, int project = -1);
+// Fills Journal::locks with what the operations bring: it lies at other_side() below `root`, which
+// is runs/, or, once they are carried out, at their path below it, which is the project.
+void note_lock_lines(Journal& journal, int root, bool carried_out);
 
 // Makes the intent durable: when it returns, the operations will be carried out. Everything they
 // need must be on disk before.

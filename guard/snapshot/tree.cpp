@@ -170,6 +170,11 @@ bool is_at_or_below(std::string_view path, std::string_view top) {
   return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
 }
 
+std::string path_below(const std::string& path, std::string_view top) {
+  if (path == top) return {};
+  return path.substr(top.empty() ? 0 : top.size() + 1);
+}
+
 bool path_less(std::string_view left, std::string_view right) {
   const auto rank = [](char byte) {
     return byte == '/' ? 0 : static_cast<int>(static_cast<unsigned char>(byte)) + 1;

@@ -58,6 +58,8 @@ struct SplitPath {
 [[nodiscard]] std::optional<std::string> as_written(std::string_view text);
 // True when `path` is `top` or lies below it; everything lies below "".
 [[nodiscard]] bool is_at_or_below(std::string_view path, std::string_view top);
+// Such a path, relative to `top`; "" for `top` itself.
+[[nodiscard]] std::string path_below(const std::string& path, std::string_view top);
 // Orders paths so that what lies below a directory follows it directly.
 [[nodiscard]] bool path_less(std::string_view left, std::string_view right);
 struct PathOrder {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "guard/snapshot/recover.hpp"
 #include "guard/snapshot/rollback.hpp"
 #include "guard/snapshot/transaction.hpp"
 #include "guard/snapshot/write_policy.hpp"

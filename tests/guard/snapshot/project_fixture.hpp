@@ -32,6 +32,7 @@
 
 #include "guard/snapshot/change.hpp"
 #include "guard/snapshot/objects.hpp"
+#include "guard/snapshot/recover.hpp"
 #include "guard/snapshot/restore.hpp"
 #include "guard/snapshot/rollback.hpp"
 #include "guard/snapshot/snapshot.hpp"
