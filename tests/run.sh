@@ -13,7 +13,11 @@ counts=$scratch/counts
 : >"$counts"
 
 step() { printf '== %s\n' "$*"; }
-sum_up() { awk '{ p += $1; f += $2; s += $3 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 }' "$counts"; }
+# What failed comes last, however much was printed at the same time.
+sum_up() {
+  [ ! -s "$scratch/failures" ] || { step "failures"; cat "$scratch/failures"; }
+  awk '{ p += $1; f += $2; s += $3 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 }' "$counts"
+}
 die() { echo "error: $*" >&2; echo "0 1 0" >>"$counts"; sum_up; exit 1; }
 
 # count CODE FILE: notes what a group printed. Catch and the scripts close on different lines.
@@ -26,14 +30,14 @@ count() {
   echo "${p:-0} ${f:-0} $s" >>"$counts"
 }
 
-# report NAME CODE LOG SECONDS: what became of a group; the end of its output when it failed.
+# report NAME CODE LOG SECONDS: what became of a group; the end of its output is kept when it failed.
 report() {
   if [ "$2" -eq 0 ]; then
     printf '  ok    %-24s %3ds\n' "$1" "$4"
     grep -E '^ *(skipped[,:]|SKIP|open probes:)' "$3" | sort -u | sed 's/^ */        /' | cut -c1-160
   else
     printf '  FAIL  %-24s %3ds\n' "$1" "$4"
-    tail -n 80 "$3"
+    printf -- '-- %s\n%s\n' "$1" "$(grep -v '^SKIP' "$3" | tail -n 80)" >>"$scratch/failures"
   fi
 }
 

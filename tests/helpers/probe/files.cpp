@@ -2,11 +2,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -61,28 +63,31 @@ int replace_directory(const Arguments& a) {
   return verdict(::rename(a.at(0).c_str(), aside.c_str()) == 0 &&
                  ::symlink(a.at(1).c_str(), a.at(0).c_str()) == 0);
 }
-// LINK is by turns a symlink to TARGET and a directory, while a file is made in it.
+// LINK is by turns a symlink to TARGET and a directory, while a file is made in it: until one is in
+// TARGET, or the milliseconds are over.
 int swap_link(const Arguments& a) {
   using Clock = std::chrono::steady_clock;
   const char* link = a.at(0).c_str();
   const auto until = Clock::now() + std::chrono::milliseconds(number(a.at(2)));
   const std::string planted = a.at(0) + "/planted";
-  if (::fork() == 0) {
-    while (Clock::now() < until) {
+  const pid_t swapper = ::fork();
+  if (swapper == 0) {
+    for (;;) {
       static_cast<void>(::symlink(a.at(1).c_str(), link));
       ::unlink(link);
       ::mkdir(link, 0755);
       ::unlink(planted.c_str());
       ::rmdir(link);
     }
-    ::_exit(0);
   }
+  const std::string aim = a.at(1) + "/planted";
   bool made = false;
-  while (Clock::now() < until) {
-    const int fd = ::open(planted.c_str(), O_WRONLY | O_CREAT, 0644);
-    made = made || append(fd);
-    ::close(fd);
+  while (!made && Clock::now() < until) {
+    ::close(::open(planted.c_str(), O_WRONLY | O_CREAT, 0644));
+    made = ::access(aim.c_str(), F_OK) == 0;
   }
+  ::kill(swapper, SIGKILL);
+  ::waitpid(swapper, nullptr, 0);
   return verdict(made);
 }
 
