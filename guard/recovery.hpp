@@ -22,8 +22,13 @@ struct HeldStore {
   std::vector<Recovery> recovered;
 };
 
+// What a run that cannot be finished is to a verb: the end, or, for those that find damage and
+// forget what is damaged, only worth a warning.
+enum class Unfinished { kStops, kIsSaid };
+
 // Takes the lock of `store`, saying so when somebody else has it; then recovers the store, writes a
 // record for each run that was half done and tells the person.
-Result<HeldStore> hold_and_recover(const Store& store, const Console& console);
+Result<HeldStore> hold_and_recover(const Store& store, const Console& console,
+                                   Unfinished unfinished = Unfinished::kStops);
 
 }  // namespace mixguard::guard

@@ -416,7 +416,7 @@ class Session {
 
   void say_what_became(const RunResult& result, bool kept) const {
     for (const std::string& what : result.unseen)
-      console_.warn("what the command did there is not known, and stays: " + printable(what));
+      console_.warn("stays as the command left it, and cannot be undone: " + printable(what));
     if (options_.dry_run)
       return console_.say(describe_changes(result.changes, "would be committed"));
     if (!kept) {

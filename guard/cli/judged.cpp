@@ -49,9 +49,10 @@ int with_store(const Invocation& invocation, Console& console,
 
 int with_held_store(
     const Invocation& invocation, Console& console,
-    const std::function<Result<int>(const Store&, const std::vector<Recovery>&)>& use) {
+    const std::function<Result<int>(const Store&, const std::vector<Recovery>&)>& use,
+    Unfinished unfinished) {
   return with_store(invocation, console, [&](const Store& store) -> Result<int> {
-    const Result<HeldStore> held = hold_and_recover(store, console);
+    const Result<HeldStore> held = hold_and_recover(store, console, unfinished);
     if (!held) return propagate(held);
     auto code = use(store, held->recovered);
     static_cast<void>(store.empty_trash(within(kTrashTime)));

@@ -29,10 +29,11 @@ int with_judgement(const Invocation& invocation, policy::Detail detail, Console&
 int with_store(const Invocation& invocation, Console& console,
                const std::function<Result<int>(const Store&)>& use);
 
-// The same, locked and recovered first.
+// The same, locked and recovered first (hold_and_recover()).
 int with_held_store(
     const Invocation& invocation, Console& console,
-    const std::function<Result<int>(const Store&, const std::vector<Recovery>&)>& use);
+    const std::function<Result<int>(const Store&, const std::vector<Recovery>&)>& use,
+    Unfinished unfinished = Unfinished::kStops);
 
 // For an option that takes a path: a project-relative one as a person writes it ("lib/", "./lib")
 // becomes "lib", an absolute one is normalised.

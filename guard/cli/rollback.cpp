@@ -230,8 +230,9 @@ void define_rollback(CLI::App& app, Invocation& invocation) {
                    "Only this path and what is below it, project-relative or absolute; "
                    "repeatable")
       ->transform(written_path());
-  verb->add_flag("--force", arguments->options.force,
-                 "Put edited files back too, after keeping what is there");
+  verb->add_flag(
+      "--force", arguments->options.force,
+      "Put edited files back too, after keeping what is there; pass over damaged copies");
   verb->add_flag("--dry-run", arguments->options.dry_run, "Show what would be put back");
   verb->add_flag("--verify", arguments->verify, "Then see whether the project is sound (verify)");
   verb->add_flag("--tests", arguments->tests, "The same, with the tests");

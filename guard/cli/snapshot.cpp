@@ -38,13 +38,15 @@ using Json = nlohmann::ordered_json;
 using UseObjects = std::function<Result<int>(const Store&, Objects&)>;
 
 // The store, held, and its objects.
-int with_objects(const Invocation& invocation, Console& console, const UseObjects& use) {
-  return with_held_store(invocation, console, [&](const Store& store, const auto&) -> Result<int> {
+int with_objects(const Invocation& invocation, Console& console, const UseObjects& use,
+                 Unfinished unfinished = Unfinished::kStops) {
+  const auto open = [&](const Store& store, const auto&) -> Result<int> {
     Result<Objects> objects = Objects::open(store);
     if (!objects) return propagate(objects);
     for (const std::string& note : objects->notes()) console.warn(note);
     return use(store, *objects);
-  });
+  };
+  return with_held_store(invocation, console, open, unfinished);
 }
 
 std::string time_text(std::int64_t microseconds) {
@@ -456,25 +458,25 @@ int prune(const Invocation& invocation, PruneArguments& arguments, Console& cons
     arguments.retention.not_before = microseconds_now() - static_cast<std::int64_t>(*age) * 1'000;
   }
   if (const auto size = policy::parse_size(arguments.max_size)) arguments.retention.bytes = *size;
-  return with_objects(
-      invocation, console, [&](const Store& store, Objects& objects) -> Result<int> {
-        const auto pruned = guard::prune(store, objects, arguments.retention);
-        if (!pruned) return propagate(pruned);
-        const Json body = {{"removed", pruned->removed}, {"freed", pruned->freed}};
-        if (!arguments.retention.dry_run) {
-          if (auto written = write_down(store, "pruned", body); !written) return propagate(written);
-        }
-        for (const std::string& why : pruned->kept_back) console.warn(why);
-        if (console.json()) {
-          console.document(dump_pretty(body));
-        } else {
-          console.document((arguments.retention.dry_run ? "would forget " : "forgot ") +
-                           counted(pruned->removed.size(), "item") + ", " +
-                           readable_size(pruned->freed) + " freed");
-          for (const std::string& id : pruned->removed) console.say(id);
-        }
-        return kExitOk;
-      });
+  const auto forget = [&](const Store& store, Objects& objects) -> Result<int> {
+    const auto pruned = guard::prune(store, objects, arguments.retention);
+    if (!pruned) return propagate(pruned);
+    const Json body = {{"removed", pruned->removed}, {"freed", pruned->freed}};
+    if (!arguments.retention.dry_run) {
+      if (auto written = write_down(store, "pruned", body); !written) return propagate(written);
+    }
+    for (const std::string& why : pruned->kept_back) console.warn(why);
+    if (console.json()) {
+      console.document(dump_pretty(body));
+    } else {
+      console.document((arguments.retention.dry_run ? "would forget " : "forgot ") +
+                       counted(pruned->removed.size(), "item") + ", " +
+                       readable_size(pruned->freed) + " freed");
+      for (const std::string& id : pruned->removed) console.say(id);
+    }
+    return kExitOk;
+  };
+  return with_objects(invocation, console, forget, Unfinished::kIsSaid);
 }
 
 // --- check ---
@@ -500,7 +502,7 @@ void print_check(const StoreCheck& checked, Console& console) {
 }
 
 int check(const Invocation& invocation, bool repair, Console& console) {
-  return with_held_store(invocation, console, [&](const Store& store, const auto&) -> Result<int> {
+  const auto look = [&](const Store& store, const auto&) -> Result<int> {
     Result<StoreCheck> checked = StoreCheck{};
     {
       auto objects = Objects::open(store);
@@ -519,7 +521,8 @@ int check(const Invocation& invocation, bool repair, Console& console) {
           "snapshot check --repair");
     }
     return checked->damage.empty() ? kExitOk : kExitInternal;
-  });
+  };
+  return with_held_store(invocation, console, look, Unfinished::kIsSaid);
 }
 
 void define_store_check(CLI::App& verb, Invocation& invocation) {

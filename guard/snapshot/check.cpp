@@ -65,7 +65,8 @@ class Checker {
       if (!there) report(what, path + " cannot be put back: " + there.error().message);
       return {};
     };
-    if (auto walked = each_entry(objects_, at, top, visit); !walked)
+    // What is in a directory whose own listing is damaged goes with it, which is reported.
+    if (auto walked = each_entry(objects_, at, top, visit, [](const auto&) {}); !walked)
       report(what, walked.error().message);
   }
 

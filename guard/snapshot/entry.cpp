@@ -12,9 +12,12 @@
 namespace mixguard::guard {
 namespace {
 
-constexpr std::array<std::string_view, 5> kWhy = {"", "is a socket, fifo or device",
-                                                  "cannot be read", "is on another file system",
-                                                  "kept changing while it was read"};
+constexpr std::array<std::string_view, 6> kWhy = {"",
+                                                  "is a socket, fifo or device",
+                                                  "cannot be read",
+                                                  "is on another file system",
+                                                  "kept changing while it was read",
+                                                  "has only a damaged copy in the store"};
 constexpr std::uint8_t kSparse = 1;
 constexpr std::uint8_t kCut = 2;
 // Of a listing, so that other objects are not taken for one.
@@ -108,6 +111,8 @@ std::optional<Entry> entry_from_json(const nlohmann::json& value) {
   return entry && reader.at_end() ? std::move(entry) : std::nullopt;
 }
 
+bool is_damage(const Error& error) { return error.code == EBADMSG || error.code == ENOENT; }
+
 Result<Content> put_listing(Objects& objects, const Listing& listing) {
   std::string bytes(kMagic);
   for (const Entry& entry : listing) encode(entry, bytes);
@@ -141,7 +146,7 @@ Result<std::optional<Entry>> find_entry(const Objects& objects, const Entry& top
     rest.remove_prefix(std::min(name.size() + 1, rest.size()));
     if (!at.is_dir() || at.uncovered != Uncovered::kNone) return std::optional<Entry>();
     auto listing = get_listing(objects, at.content);
-    if (!listing) return propagate(listing);
+    if (!listing) return fail(path + ": " + listing.error().message, listing.error().code);
     const auto found = std::find_if(listing->begin(), listing->end(),
                                     [&](const Entry& entry) { return entry.name == name; });
     if (found == listing->end()) return std::optional<Entry>();

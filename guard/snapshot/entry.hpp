@@ -28,6 +28,7 @@ enum class Uncovered : std::uint8_t {
   kUnreadable,  // the caller may not read it
   kElsewhere,   // another file system is mounted there
   kTorn,        // kept changing while it was read: what is kept is no state that it ever had
+  kDamaged,     // what was kept of it has been damaged since
 };
 [[nodiscard]] std::string_view to_string(Uncovered why);  // "cannot be read", …
 // "PATH cannot be read"
@@ -91,6 +92,9 @@ void encode(const Entry& entry, std::string& bytes);
 [[nodiscard]] std::optional<Entry> entry_from_json(const nlohmann::json& value);
 
 using Listing = std::vector<Entry>;  // in the order of names, by bytes
+
+// Whether what was kept is gone or damaged, as against a disk that is full or cannot be read now.
+[[nodiscard]] bool is_damage(const Error& error);
 
 Result<Content> put_listing(Objects& objects, const Listing& listing);
 // EBADMSG: what is kept is no listing.

@@ -34,6 +34,8 @@ Result<void> save_manifest(int run_dir, const Manifest& manifest) {
 
 Result<Manifest> load_manifest(int run_dir) {
   auto text = tree::read_file(run_dir, kName);
+  if (!text && text.error().code == ENOENT)
+    return fail("read a run's manifest: it is gone", EBADMSG);
   if (!text) return propagate(text);
   const auto document = unsealed(*text);
   Manifest manifest;

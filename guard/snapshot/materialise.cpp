@@ -37,7 +37,12 @@ Result<void> Materialiser::make(const std::string& path, const Entry& entry) {
     if (found.is_dir()) directories.emplace_back(at, found);
     return make_one(at, found);
   };
-  if (auto made = each_entry(objects_, path, entry, visit); !made) return made;
+  const OnDamage leave_out = [&](const std::string& at) {
+    left_out_.emplace_back(at, Uncovered::kDamaged);
+  };
+  const bool lenient = on_loss_ == OnLoss::kLeaveOut;
+  auto made = each_entry(objects_, path, entry, visit, lenient ? leave_out : OnDamage());
+  if (!made) return made;
   // When everything is in them.
   for (auto at = directories.rbegin(); at != directories.rend(); ++at) {
     const auto& [directory, found] = *at;
@@ -81,6 +86,12 @@ Result<void> Materialiser::make_file(int dir, const std::string& path, const std
       dir, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!file) return fail_errno("make", path);
   auto written = write_content(objects_, entry.content, entry.size, entry.sparse, file.get());
+  if (!written && on_loss_ == OnLoss::kLeaveOut && is_damage(written.error())) {
+    left_out_.emplace_back(path, Uncovered::kDamaged);
+    first_names_.erase(entry.links);
+    if (::unlinkat(dir, name.c_str(), 0) < 0) return fail_errno("remove", path);
+    return {};
+  }
   if (!written) return fail(path + ": " + written.error().message, written.error().code);
   if (auto done = finish_entry(file.get(), path, entry); !done) return done;
   return durability_.sync_each() ? tree::sync(file.get(), path) : Result<void>();

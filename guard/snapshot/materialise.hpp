@@ -14,12 +14,19 @@
 
 namespace mixguard::guard {
 
+// What becomes of an object whose copy is damaged: nothing is made at all, or all but that.
+enum class OnLoss { kFail, kLeaveOut };
+
 class Materialiser {
  public:
   // Below the directory `area`, which nobody else writes.
   // `durability` has to outlive this object.
-  Materialiser(const Objects& objects, int area, Durability& durability)
-      : objects_(objects), area_(area), parents_(area), durability_(durability) {}
+  Materialiser(const Objects& objects, int area, OnLoss on_loss, Durability& durability)
+      : objects_(objects),
+        area_(area),
+        on_loss_(on_loss),
+        parents_(area),
+        durability_(durability) {}
 
   // Makes the entry at `path`, with all that is in it; the directory that it is in is there, and
   // nothing of that name. Syncs each object that it makes, or leaves it to Durability::finish().
@@ -39,6 +46,7 @@ class Materialiser {
 
   const Objects& objects_;
   int area_;
+  OnLoss on_loss_;
   tree::Parents parents_;
   Durability& durability_;
   std::vector<std::pair<std::string, Uncovered>> left_out_;

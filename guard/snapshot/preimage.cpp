@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <iterator>
 #include <set>
 #include <utility>
@@ -46,7 +47,8 @@ struct Comparison {
   Objects objects;
   const Manifest& before;
   Manifest now;
-  Preimage::Skipped unseen;  // what was captured and cannot be looked at any more
+  // What was captured and cannot be looked at any more, or has only a damaged copy.
+  Preimage::Skipped unseen;
 };
 
 // Whether it was captured before the run.
@@ -54,6 +56,7 @@ Result<bool> was_covered(const Comparison& comparison, const std::string& path) 
   for (const auto& [root, top] : comparison.before) {
     if (!top || !tree::is_at_or_below(path, root)) continue;
     auto entry = find_entry(comparison.objects, *top, tree::path_below(path, root));
+    if (!entry && is_damage(entry.error())) return true;
     if (!entry) return propagate(entry);
     return *entry && (*entry)->uncovered == Uncovered::kNone;
   }
@@ -109,14 +112,17 @@ Result<ChangeSet> changes_in(const Comparison& comparison) {
   };
   for (std::size_t i = 0; i < comparison.before.size(); ++i) {
     const auto& [root, was] = comparison.before[i];
-    auto compared = compare(comparison.objects, root, was, comparison.now.at(i).second, take);
+    // What cannot be compared the way back names.
+    auto compared = compare(comparison.objects, root, was, comparison.now.at(i).second, take,
+                            [](const auto&) {});
     if (!compared) return propagate(compared);
   }
   return set;
 }
 
-// The operations that bring back what was, with everything they need made in the run's area.
-Result<std::vector<Op>> way_back(const Run& run, const Comparison& comparison) {
+// The operations that bring back what was, with everything they need made in the run's area. What
+// has only a damaged copy is added to what is unseen: one lost object must not cost the others.
+Result<std::vector<Op>> way_back(const Run& run, Comparison& comparison) {
   // What an attempt that was interrupted has made of it.
   auto bin = tree::open_dir(run.store.get(), "trash");
   if (!bin) return propagate(bin);
@@ -124,7 +130,7 @@ Result<std::vector<Op>> way_back(const Run& run, const Comparison& comparison) {
     return propagate(gone);
   auto area = tree::make_dirs(run.dir.get(), kArea);
   if (!area) return propagate(area);
-  ReturnPlan plan(comparison.objects, run.project.get(), area->get());
+  ReturnPlan plan(comparison.objects, run.project.get(), area->get(), OnLoss::kLeaveOut);
   for (std::size_t i = 0; i < comparison.before.size(); ++i) {
     const auto& [root, was] = comparison.before[i];
     auto added = plan.add(root, was, comparison.now.at(i).second);
@@ -132,12 +138,15 @@ Result<std::vector<Op>> way_back(const Run& run, const Comparison& comparison) {
   }
   auto ops = plan.finish();
   if (!ops) return ops;
+  std::copy_if(plan.left_alone().begin(), plan.left_alone().end(),
+               std::back_inserter(comparison.unseen),
+               [](const auto& one) { return one.second == Uncovered::kDamaged; });
   if (auto synced = tree::sync(run.dir.get(), "the run's directory"); !synced)
     return propagate(synced);
   return ops;
 }
 
-Result<void> bring_back(Run& run, Journal& journal, const Comparison& comparison) {
+Result<void> bring_back(Run& run, Journal& journal, Comparison& comparison) {
   auto ops = way_back(run, comparison);
   if (!ops) return propagate(ops);
   if (ops->empty()) return discard_run(run);
@@ -192,12 +201,13 @@ Result<ChangeSet> Preimage::keep(const Store& store) {
   if (!comparison) return propagate(comparison);
   auto set = changes_in(*comparison);
   if (!set) return set;
-  unseen_ = comparison->unseen;
   if (set->changes.empty()) {
+    unseen_ = std::move(comparison->unseen);
     if (auto gone = discard_run(run_); !gone) return propagate(gone);
     return set;
   }
   auto ops = way_back(run_, *comparison);
+  unseen_ = std::move(comparison->unseen);
   if (!ops) return propagate(ops);
   for (Op& op : *ops) {
     std::swap(op.before, op.after);
@@ -214,8 +224,8 @@ Result<ChangeSet> Preimage::restore(const Store& store) {
   if (!comparison) return propagate(comparison);
   auto set = changes_in(*comparison);
   if (!set) return set;
-  unseen_ = comparison->unseen;
   auto restored = bring_back(run_, journal_, *comparison);
+  unseen_ = std::move(comparison->unseen);
   for (const Op& op : journal_.ops) {
     if (!op.withheld.empty()) withheld_.push_back({op.path, op.withheld});
   }

@@ -36,9 +36,9 @@ class Preimage {
   using Skipped = std::vector<std::pair<std::string, Uncovered>>;
   [[nodiscard]] const Skipped& skipped() const { return skipped_; }
 
-  // What was captured and could not be looked at after the run, since keep() or restore(): neither
-  // is a change of it known nor does it come back. What the command only closed to its owner is
-  // opened again and no part of this.
+  // What was captured and, since keep() or restore(), neither comes back nor can be brought back:
+  // it could not be looked at after the run, or its copy has been damaged. What the command only
+  // closed to its owner is opened again and no part of this.
   [[nodiscard]] const Skipped& unseen() const { return unseen_; }
 
   // What is different now. A new or deleted directory is one change.

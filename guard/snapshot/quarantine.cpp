@@ -236,13 +236,20 @@ class Acceptance {
     return why;
   }
 
+  [[nodiscard]] Result<std::string> missing_parent(const std::string& parent) const {
+    auto tops = quarantine_.tops_of(parent);
+    if (!tops) return propagate(tops);
+    const bool held = *tops == std::vector{parent};
+    return "there is no directory " + parent + " in the project; " +
+           (held ? "accept that one" : "make it first");
+  }
+
   // Why the project's own copy must stay; empty when it may go.
   Result<std::string> conflict_at(const std::string& path, const std::optional<Node>& node) {
     const std::string parent = tree::split(path).parent;
     auto home = live_.look(parent);
     if (!home) return propagate(home);
-    if (!parent.empty() && (!*home || !(*home)->is_dir()))
-      return "there is no directory " + parent + " in the project; accept that one";
+    if (!parent.empty() && (!*home || !(*home)->is_dir())) return missing_parent(parent);
     if (force_ || !node) return std::string();
     bool newer = false;
     const std::int64_t since = quarantine_.journal().since;

@@ -51,6 +51,17 @@ Result<void> finish(const Store& store, const std::string& run_id, std::vector<R
   return {};
 }
 
+Error unfinished(const std::string& run_id, const Error& error) {
+  std::string message =
+      "run " + run_id + " was ended half done and cannot be finished: " + error.message;
+  if (error.code == EBADMSG)
+    message +=
+        "; look at the project, which may be neither as before it nor as after; then forget "
+        "the run: mixguard snapshot prune " +
+        run_id;
+  return {std::move(message), error.code};
+}
+
 }  // namespace
 
 Result<std::vector<Recovery>> recover(const Store& store) {
@@ -63,7 +74,8 @@ Result<std::vector<Recovery>> recover(const Store& store) {
   std::sort(ids->begin(), ids->end());
   for (const std::string& id : *ids) {
     if (!is_run_id(id)) continue;  // an editor's or a person's file, no mark of ours
-    if (auto finished = finish(store, id, done); !finished) return propagate(finished);
+    if (auto finished = finish(store, id, done); !finished)
+      return tl::unexpected(unfinished(id, finished.error()));
   }
   return done;
 }

@@ -20,12 +20,13 @@ struct Recovery {
                      // after
   } outcome = Outcome::kDiscarded;
   bool can_return = false;  // what was in the project until then is kept as what the run undoes
-  std::vector<std::string>
-      unseen;  // what could not be looked at, so that it stays as it is, and why
+  // What stays as the run left it, and why: it could not be looked at, or has no sound copy.
+  std::vector<std::string> unseen;
 };
 
 // Finishes or discards every run that a crash left behind. The store must be locked, so no live run
-// is touched. Idempotent; a crash during it is recovered by the next call.
+// is touched. Idempotent; a crash during it is recovered by the next call. EBADMSG: what was
+// written down of a run is damaged, so that nobody knows what it was doing.
 Result<std::vector<Recovery>> recover(const Store& store);
 
 }  // namespace mixguard::guard

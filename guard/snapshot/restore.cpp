@@ -180,7 +180,8 @@ struct Chosen {
   std::vector<Pair> pairs;
 };
 
-Result<void> look_only(const Objects& objects, const Chosen& chosen, RollbackReport& report) {
+Result<void> look_only(const Objects& objects, const Chosen& chosen, OnLoss on_loss,
+                       RollbackReport& report) {
   // As seen from now: what is wanted comes after what is there.
   const auto take = [&](const Difference& difference) -> Result<void> {
     if (!difference.is_change()) return {};
@@ -193,16 +194,21 @@ Result<void> look_only(const Objects& objects, const Chosen& chosen, RollbackRep
     }
     return {};
   };
+  const OnDamage leave = [&](const std::string& path) {
+    report.skipped.push_back(full_path(chosen.root, path));
+  };
   for (const auto& [path, wanted, present] : chosen.pairs) {
-    if (auto compared = compare(objects, path, present, wanted, take); !compared) return compared;
+    auto compared = compare(objects, path, present, wanted, take,
+                            on_loss == OnLoss::kLeaveOut ? leave : OnDamage());
+    if (!compared) return compared;
   }
   return {};
 }
 
 class Plan {
  public:
-  Plan(const Objects& objects, Run& run, bool selective, RollbackReport& report)
-      : objects_(objects), run_(run), selective_(selective), report_(report) {
+  Plan(const Objects& objects, Run& run, bool selective, OnLoss on_loss, RollbackReport& report)
+      : objects_(objects), run_(run), selective_(selective), on_loss_(on_loss), report_(report) {
     journal_.kind = RunKind::kRestore;
     journal_.area = run.id + "/" + kArea;
   }
@@ -230,7 +236,7 @@ class Plan {
                    const std::string& op_area) {
     auto area = tree::make_dirs(run_.dir.get(), home);
     if (!area) return propagate(area);
-    ReturnPlan plan(objects_, live, area->get());
+    ReturnPlan plan(objects_, live, area->get(), on_loss_);
     for (const auto& [path, wanted, present] : chosen.pairs) {
       if (auto added = plan.add(path, wanted, present); !added) return added;
     }
@@ -250,6 +256,7 @@ class Plan {
   const Objects& objects_;
   Run& run_;
   const bool selective_;
+  const OnLoss on_loss_;
   RollbackReport& report_;
   Journal journal_;
 };
@@ -298,7 +305,8 @@ class Restoration {
                   ENOENT);
     if (!options_.dry_run) return carry_it_out();
     for (const Chosen& chosen : chosen_) {
-      if (auto looked = look_only(objects_, chosen, report_); !looked) return propagate(looked);
+      auto looked = look_only(objects_, chosen, on_loss(), report_);
+      if (!looked) return lost(looked.error());
     }
     return std::move(report_);
   }
@@ -384,15 +392,27 @@ class Restoration {
     return std::move(report_);
   }
 
+  // A person who asks for everything is not given less unasked.
+  [[nodiscard]] OnLoss on_loss() const {
+    return options_.force ? OnLoss::kLeaveOut : OnLoss::kFail;
+  }
+
+  static tl::unexpected<Error> lost(const Error& error) {
+    if (!is_damage(error)) return tl::unexpected(error);
+    return fail(
+        error.message + "; nothing was put back (--force puts back all that has a sound copy)",
+        error.code);
+  }
+
   Result<Journal> plan(Run& run) {
-    Plan plan(objects_, run, options_.selective(), report_);
+    Plan plan(objects_, run, options_.selective(), on_loss(), report_);
     for (const Chosen& chosen : chosen_) {
       const auto outside = outside_.find(chosen.root);
       auto added =
           outside == outside_.end()
               ? plan.add_project(chosen)
               : plan.add_outside(chosen, outside->second.second.get(), outside->second.first);
-      if (!added) return propagate(added);
+      if (!added) return lost(added.error());
     }
     auto journal = plan.finish();
     if (!journal) return journal;

@@ -8,6 +8,7 @@
 
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/live_objects.hpp"
+#include "guard/snapshot/manifest.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/snapshot.hpp"
 #include "guard/snapshot/tree.hpp"
@@ -56,7 +57,7 @@ class Pruner {
   }
 
  private:
-  // Oldest first. A run that has not ended is none of ours.
+  // Oldest first. A run that has not ended is none of ours, unless nobody can end it.
   Result<void> list() {
     auto snapshots = snapshot_ids(store_);
     if (!snapshots) return propagate(snapshots);
@@ -69,12 +70,20 @@ class Pruner {
         pruned_.kept_back.push_back(journal.error().message);
         unreadable_.insert(id);
       }
+      if (journal && !journal->is_over() && !can_be_finished(id, *journal)) unreadable_.insert(id);
       if (!journal || !journal->is_over()) continue;
       std::set<std::string> needs = needs_of(id, *journal);
       kept_.push_back({std::move(id), false, std::move(needs)});
     }
     std::sort(kept_.begin(), kept_.end(), [](const Kept& a, const Kept& b) { return a.id < b.id; });
     return {};
+  }
+
+  [[nodiscard]] bool can_be_finished(const std::string& id, const Journal& journal) const {
+    if (journal.state != RunState::kCaptured) return true;
+    const auto dir = tree::open_dir(store_.fd(), "runs/" + id);
+    const auto manifest = dir ? load_manifest(dir->get()) : propagate(dir);
+    return manifest.has_value() || manifest.error().code != EBADMSG;
   }
 
   Result<void> choose_named(const std::string& id) {

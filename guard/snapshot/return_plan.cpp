@@ -22,9 +22,14 @@ Uncovered obstacle(const std::optional<Entry>& wanted, const std::optional<Entry
 
 Result<void> ReturnPlan::add(const std::string& path, const std::optional<Entry>& wanted,
                              const std::optional<Entry>& present) {
-  return compare(objects_, path, wanted, present, [&](const Difference& difference) {
+  const auto visit = [&](const Difference& difference) {
     return plan(difference.path, difference.before, difference.after);
-  });
+  };
+  const OnDamage leave = [&](const std::string& at) {
+    left_alone_.emplace_back(at, Uncovered::kDamaged);
+  };
+  const bool lenient = on_loss_ == OnLoss::kLeaveOut;
+  return compare(objects_, path, wanted, present, visit, lenient ? leave : OnDamage());
 }
 
 Result<void> ReturnPlan::plan(const std::string& path, const std::optional<Entry>& wanted,
@@ -59,7 +64,7 @@ Result<void> ReturnPlan::plan(const std::string& path, const std::optional<Entry
     if (auto made = made_.make(path, *wanted); !made) return made;
     auto node = area_.look(path);
     if (!node) return propagate(node);
-    if (!*node) return fail("put back " + path + ": what was made of it is gone", EBADMSG);
+    if (!*node) return {};  // left out, and said in the end
     op.after.emplace(**node);
   }
   if (op.before || op.after) ops_.push_back(std::move(op));

@@ -22,11 +22,12 @@ namespace mixguard::guard {
 class ReturnPlan {
  public:
   // `live`: the directory that paths are relative to; `area`: an empty directory on the same file
-  // system.
-  ReturnPlan(const Objects& objects, int live, int area)
+  // system. With OnLoss::kLeaveOut what has a damaged copy stays as it is now, and is left_alone().
+  ReturnPlan(const Objects& objects, int live, int area, OnLoss on_loss)
       : objects_(objects),
         live_(live),
-        made_(objects, area, durability_),
+        on_loss_(on_loss),
+        made_(objects, area, on_loss, durability_),
         area_fd_(area),
         area_(area) {}
 
@@ -52,6 +53,7 @@ class ReturnPlan {
 
   const Objects& objects_;
   tree::Parents live_;
+  OnLoss on_loss_;
   Durability durability_;
   Materialiser made_;
   int area_fd_;

@@ -19,8 +19,9 @@ namespace mixguard::guard {
 
 struct RollbackOptions {
   bool dry_run = false;
-  bool force =
-      false;  // also undo paths that somebody changed since; what they had is captured first
+  // Also undo paths that somebody changed since; what they had is captured first. Of a snapshot:
+  // pass over what has only a damaged copy, which is an Error otherwise.
+  bool force = false;
   // Only these: project-relative paths, or absolute ones outside of the project, and what is below
   // them, dependencies (see dependency.hpp), the build, the configuration. None of them:
   // everything.

@@ -60,6 +60,7 @@ Result<void> write_outcomes(const Run& run, const Journal& journal) {
     auto dir = tree::open_dir(run.store.get(), "runs/" + id);
     if (!dir) return propagate(dir);
     auto other = load_journal(dir->get(), id);
+    if (!other && other.error().code == EBADMSG) continue;  // nothing is undone by it any more
     if (!other) return propagate(other);
     if (!*other || (*other)->state == state) continue;
     (*other)->state = state;

@@ -14,6 +14,14 @@ namespace {
 // What is still to be compared, the next at the back: a tree may be deeper than the stack.
 using Pending = std::vector<Difference>;
 
+// What cannot be listed is said and passed over, or an Error with its path.
+Result<void> pass_over(const std::string& path, const Error& error, const OnDamage& on_damage) {
+  const std::string where = path.empty() ? "." : path;
+  if (!on_damage || !is_damage(error)) return fail(where + ": " + error.message, error.code);
+  on_damage(where);
+  return {};
+}
+
 Result<void> add_children(const Objects& objects, const Difference& parent, Pending& pending) {
   auto left = get_listing(objects, parent.before->content);
   if (!left) return propagate(left);
@@ -55,7 +63,8 @@ Change change_of(const Difference& difference) {
 
 Result<void> compare(const Objects& objects, const std::string& path,
                      const std::optional<Entry>& before, const std::optional<Entry>& after,
-                     const std::function<Result<void>(const Difference&)>& visit) {
+                     const std::function<Result<void>(const Difference&)>& visit,
+                     const OnDamage& on_damage) {
   Pending pending;
   const bool same = before && after ? same_entry(*before, *after) : !before && !after;
   if (!same) pending.push_back({path, before, after});
@@ -67,14 +76,16 @@ Result<void> compare(const Objects& objects, const std::string& path,
       if (auto visited = visit(at); !visited) return visited;
     }
     if (!into || at.before->content == at.after->content) continue;
-    if (auto added = add_children(objects, at, pending); !added) return added;
+    if (auto added = add_children(objects, at, pending); !added) {
+      if (auto passed = pass_over(at.path, added.error(), on_damage); !passed) return passed;
+    }
   }
   return {};
 }
 
-Result<void> each_entry(
-    const Objects& objects, const std::string& path, const Entry& entry,
-    const std::function<Result<void>(const std::string&, const Entry&)>& visit) {
+Result<void> each_entry(const Objects& objects, const std::string& path, const Entry& entry,
+                        const std::function<Result<void>(const std::string&, const Entry&)>& visit,
+                        const OnDamage& on_damage) {
   std::vector<std::pair<std::string, Entry>> pending = {{path, entry}};
   while (!pending.empty()) {
     const auto [at, found] = std::move(pending.back());
@@ -82,7 +93,10 @@ Result<void> each_entry(
     if (auto visited = visit(at, found); !visited) return visited;
     if (!found.is_dir()) continue;
     auto listing = get_listing(objects, found.content);
-    if (!listing) return propagate(listing);
+    if (!listing) {
+      if (auto passed = pass_over(at, listing.error(), on_damage); !passed) return passed;
+      continue;
+    }
     for (auto child = listing->rbegin(); child != listing->rend(); ++child) {
       std::string below = tree::join(at, child->name);
       pending.emplace_back(std::move(below), std::move(*child));

@@ -31,14 +31,20 @@ struct Difference {
 };
 [[nodiscard]] Change change_of(const Difference& difference);
 
+// Told of each directory whose listing is damaged: what is in it is passed over. Without one that
+// is an Error, which names the path.
+using OnDamage = std::function<void(const std::string& path)>;
+
 // Calls `visit` for each difference, a directory before what is in it, in the order of paths.
 // `path` is where the two entries lie.
 Result<void> compare(const Objects& objects, const std::string& path,
                      const std::optional<Entry>& before, const std::optional<Entry>& after,
-                     const std::function<Result<void>(const Difference&)>& visit);
+                     const std::function<Result<void>(const Difference&)>& visit,
+                     const OnDamage& on_damage = {});
 
 // Calls `visit` for the entry and everything below it, a directory before its content.
 Result<void> each_entry(const Objects& objects, const std::string& path, const Entry& entry,
-                        const std::function<Result<void>(const std::string&, const Entry&)>& visit);
+                        const std::function<Result<void>(const std::string&, const Entry&)>& visit,
+                        const OnDamage& on_damage = {});
 
 }  // namespace mixguard::guard

@@ -143,22 +143,5 @@ TEST_CASE("the whole project can be a root, without the store") {
   CHECK(project.state() == before);
 }
 
-TEST_CASE("a damaged copy is reported and never put into the project") {
-  Project project;
-  fill(project);
-  const Store store = project.store();
-  auto preimage = capture(store);
-  work(project);
-  const auto before = project.state();
-  const std::string pack = store.path() + "/packs/00000001.pack";
-  std::string bytes = testing::read_file(pack);
-  bytes.at(bytes.find("lock")) = 'L';
-  testing::write_file(pack, bytes);
-  const auto restored = preimage.restore(store);
-  REQUIRE_FALSE(restored);
-  CHECK(restored.error().message.find("mix.lock") != std::string::npos);
-  CHECK(project.state() == before);
-}
-
 }  // namespace
 }  // namespace mixguard::guard

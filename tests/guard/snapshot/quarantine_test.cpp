@@ -159,5 +159,22 @@ TEST_CASE("what changed in the project since is kept, unless it is forced") {
   CHECK(project.read("config/new.exs") == "mine too");
 }
 
+TEST_CASE("what lacks its directory in the project says where that is to come from") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto done = run(store, kLib, plant);
+  fs::remove_all(project.at("config"));
+  const auto why = [&](const std::string& path) {
+    const auto report = let_in(store, done.run_id, {path});
+    return report.left.size() == 1 ? report.left.front().why : std::string();
+  };
+  CHECK(why("junk/a") == "there is no directory junk in the project; accept that one");
+  CHECK(why("config/new.exs") == "there is no directory config in the project; make it first");
+  fs::create_directory(project.at("config"));
+  CHECK(let_in(store, done.run_id, {"config/new.exs"}).left.empty());
+}
+
 }  // namespace
 }  // namespace mixguard::guard
