@@ -121,10 +121,13 @@ if [ "$(id -u)" -eq 0 ]; then
 fi
 # A lane that did not come to its end has not run its groups.
 lane() { "$@"; echo "$1" >>"$scratch/ended"; }
-lane clang_lane &
-lane program_lane &
-lane as_user e2e-as-user "$other/tests/e2e/run.sh" "$other/bin/mixguard" &
-lane library_lane
+# Each in a process group of its own: whoever interrupts the tests ends them all.
+set -m
+trap 'for leader in $(jobs -p); do kill -- "-$leader"; done; wait; exit 130' INT TERM
+lane clang_lane </dev/null &
+lane program_lane </dev/null &
+lane as_user e2e-as-user "$other/tests/e2e/run.sh" "$other/bin/mixguard" </dev/null &
+lane library_lane </dev/null &
 wait
 [ "$(wc -l <"$scratch/ended")" -eq 4 ] || die "a lane ended early: only $(tr '\n' ' ' <"$scratch/ended")came to an end"
 sum_up

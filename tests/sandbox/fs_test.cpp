@@ -449,7 +449,7 @@ TEST_CASE("fs_ghost_files: a supervisor that is killed leaves nothing in the tre
   while (Box::read(box.path("stdout")).find("left behind") == std::string::npos) wait_ms(5);
   ::kill(supervisor, SIGKILL);
   ::waitpid(supervisor, nullptr, 0);
-  wait_ms(600);
+  wait_ms(1200);
   verdict("late_write", Box::exists(box.landed("late")) || Box::exists(late));
   verdict("project", names(box.project()) != project);
   verdict("home", names(box.path("home")) != home);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <string>
 
 #include "support/host.hpp"
@@ -65,11 +66,12 @@ TEST_CASE("net_publish: a published port reaches the server inside, another does
   // The control arm of the port that is not published: inside it is there.
   box.confinement.publish = {};
   Meanwhile nobody([&] {
-    if (!eventually([&] { return Box::exists(box.upper("up")); })) return 1;
-    return talk_to(published, "x").empty() ? 0 : 2;
+    if (!eventually([&] { return Box::exists(box.upper("up again")); })) return 1;
+    const bool closed = talk_to(published, "x").empty();
+    ::kill(::getppid(), SIGTERM);  // which is handed to the server
+    return closed ? 0 : 2;
   });
-  box.confinement.limits.wall_ms = 500;
-  run_net(box, {"serve", "127.0.0.1:" + published, "1", box.project("up")});
+  run_net(box, {"serve", "127.0.0.1:" + published, "1", box.project("up again")});
   CHECK(nobody.wait() == 0);
 }
 
@@ -110,14 +112,13 @@ TEST_CASE("net_publish: a web server of Python is reached", "[net]") {
   const std::string port = free_port();
   box.write(box.project("page"), "hello from inside\n");
   box.confinement.publish = {"127.0.0.1:" + port};
-  box.confinement.limits.wall_ms = 4000;
+  box.confinement.limits.wall_ms = 60'000;
   Meanwhile visitor([&] {
     const std::string request = "GET /page HTTP/1.0\r\n\r\n";
-    return eventually([&] {
-      return talk_to(port, request).find("hello from inside") != std::string::npos;
-    })
-               ? 0
-               : 1;
+    const bool reached = eventually(
+        [&] { return talk_to(port, request).find("hello from inside") != std::string::npos; });
+    if (reached) ::kill(::getppid(), SIGTERM);  // which is handed to the server
+    return reached ? 0 : 1;
   });
   box.run_program("/usr/bin/python3", {"-m", "http.server", "--bind", "127.0.0.1", port});
   CHECK(visitor.wait() == 0);

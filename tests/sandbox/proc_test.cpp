@@ -135,7 +135,7 @@ TEST_CASE("proc_survivor: no process outlives the run", "[escape]") {
   const std::string late = box.project("lib/late");
   for (const char* way : {"survivor", "stubborn_survivor", "hopping_survivor"}) {
     const Effect written = [&](const Probe&) {
-      wait_ms(600);
+      wait_ms(1200);
       return fs::remove(box.landed("late")) || fs::remove(late);
     };
     attack(box, {way, {way, late}, written});
@@ -158,7 +158,7 @@ TEST_CASE("proc_survivor: what would end it cannot be killed", "[escape]") {
   REQUIRE(WIFSIGNALED(status));
   REQUIRE(eventually([&] { return fs::remove(late); }));
   static_cast<void>(box.run({"killing_survivor", late}));
-  wait_ms(600);
+  wait_ms(1200);
   verdict("init_killed", Box::exists(box.landed("late")) || Box::exists(late));
 }
 

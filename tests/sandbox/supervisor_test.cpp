@@ -27,13 +27,16 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Sends `signal` to this process shortly, from another one.
+// Sends `signal` to this process, from another one, when the command that it is about to run says
+// that it is ready.
 class LateSignal {
  public:
-  LateSignal(int signal, int after_ms) : pid_(::fork()) {
+  LateSignal(const Box& box, int signal) {
+    fs::remove(box.path("stdout"));
+    pid_ = ::fork();
     if (pid_ != 0) return;
-    ::usleep(static_cast<useconds_t>(after_ms) * 1000);
-    ::kill(::getppid(), signal);
+    if (eventually([&] { return Box::read(box.path("stdout")) == "ready\n"; }))
+      ::kill(::getppid(), signal);
     ::_exit(0);
   }
   ~LateSignal() { ::waitpid(pid_, nullptr, 0); }
@@ -41,7 +44,7 @@ class LateSignal {
   LateSignal& operator=(const LateSignal&) = delete;
 
  private:
-  pid_t pid_;
+  pid_t pid_ = -1;
 };
 
 // Runs the command where these calls fail (tests/helpers/faults.hpp), in a child of the test. What
@@ -146,7 +149,7 @@ TEST_CASE("sup_fail_closed: when the supervisor is killed nothing of the run is 
   Box box;
   if (!can_confine(box)) return;
   const std::string mark = box.path("mark");
-  const auto killed = [&](const std::function<void()>& start) {
+  const auto kill_it = [&](const std::function<void()>& start) {
     const pid_t supervisor = ::fork();
     if (supervisor == 0) {
       start();
@@ -156,12 +159,13 @@ TEST_CASE("sup_fail_closed: when the supervisor is killed nothing of the run is 
     wait_ms(50);
     ::kill(supervisor, SIGKILL);
     ::waitpid(supervisor, nullptr, 0);
-    wait_ms(200);
-    return any_with_argument(mark);
   };
-  REQUIRE(killed([&] { static_cast<void>(box.bare({"sleep", "2", mark})); }));
+  kill_it([&] { static_cast<void>(box.bare({"sleep", "3", mark})); });
+  wait_ms(200);
+  REQUIRE(any_with_argument(mark));
   while (any_with_argument(mark)) wait_ms(20);
-  verdict("supervisor_killed", killed([&] { static_cast<void>(box.run({"sleep", "30", mark})); }));
+  kill_it([&] { static_cast<void>(box.run({"sleep", "60", mark})); });
+  verdict("supervisor_killed", !eventually([&] { return !any_with_argument(mark); }));
 }
 
 TEST_CASE("sup_nested: inside another sandbox it declares what is weaker and still confines",
@@ -255,7 +259,7 @@ TEST_CASE("sup_exit_signal: a signal is passed on and the command's own answer c
   Box box;
   if (!can_confine(box)) return;
   for (const int signal : {SIGTERM, SIGINT}) {
-    const LateSignal late(signal, 150);
+    const LateSignal late(box, signal);
     const auto probe = box.run({"wait_for_term"});
     CHECK(probe.outcome.kind == Outcome::Kind::kExited);
     CHECK(probe.outcome.code == 5);

@@ -83,7 +83,7 @@ int leave_behind(const std::string& path, bool stubborn) {
     for (const int signal : {SIGTERM, SIGHUP, SIGINT}) ::signal(signal, SIG_IGN);
   }
   for (int fd = 0; fd < 64; ++fd) ::close(fd);
-  ::usleep(400'000);
+  ::usleep(800'000);
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT, 0644);
   ::_exit(fd >= 0 ? 0 : 1);
 }
@@ -159,6 +159,8 @@ int exit_with(const Arguments& a) { return number(a.at(0)); }
 // Ends with 5 when it is told to stop, so that a forwarded signal can be told from a killing one.
 int wait_for_term(const Arguments&) {
   for (const int signal : {SIGTERM, SIGINT}) ::signal(signal, [](int) { ::_exit(5); });
+  std::puts("ready");
+  std::fflush(stdout);
   for (;;) ::pause();
 }
 int ignore_term(const Arguments&) {

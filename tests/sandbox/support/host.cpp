@@ -47,7 +47,7 @@ std::vector<pid_t> descendants(pid_t pid) {
 void wait_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
 bool eventually(const std::function<bool()>& happened) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!happened()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     wait_ms(5);
