@@ -128,6 +128,17 @@ class DependencySearch {
     return tree::topmost({found_.begin(), found_.end()});
   }
 
+  // Of the projects that were found inside of the project.
+  [[nodiscard]] std::vector<std::string> stores_inside() const {
+    std::vector<std::string> stores;
+    for (const std::string& path : seen_) {
+      if (path == project_.root || !is_within(path, project_.root)) continue;
+      const std::string store = join_path(path, ".mixguard");
+      if (is_there(store)) stores.push_back(tree::path_below(store, project_.root));
+    }
+    return stores;
+  }
+
  private:
   void visit(const std::string& written, const std::string& path) {
     const std::string real = real_path(path);
@@ -182,7 +193,9 @@ Result<void> add_dependencies(const Judgement& judgement, const std::string& hom
   DependencySearch search(judgement.project, home, outside.notes);
   for (const policy::MixExs& exs : judgement.mix_exs)
     search.add(parent_path(join_path(judgement.project.root, exs.file)), exs);
-  for (const std::string& path : search.search()) {
+  const std::vector<std::string> dependencies = search.search();
+  outside.stores = search.stores_inside();
+  for (const std::string& path : dependencies) {
     const bool is_shown =
         std::any_of(outside.directories.begin(), outside.directories.end(),
                     [&](const OutsideDirectory& shown) { return is_within(path, shown.target); });

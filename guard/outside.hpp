@@ -57,6 +57,8 @@ struct Outside {
   // The rule's write patterns for the project: those for _build and deps mean these directories.
   std::vector<std::string> patterns;
   std::vector<OutsideDirectory> directories;
+  std::vector<std::string>
+      stores;  // of projects in this one, project-relative: none of its business
   std::vector<std::string> notes;  // what is not shown, and why
 };
 

@@ -37,8 +37,9 @@ Result<Project> find_project(const std::string& directory);
 // itself, or one above it, and in /, which no view can have for a project.
 Result<Project> place_of_new_project(const std::string& cwd, const std::string& path);
 
-// Paths below `root` that match a [fs] deny pattern, project-relative; everything is searched but
-// the store. Fails when a directory cannot be searched that the command could.
+// Paths below `root` that match a [fs] deny pattern, project-relative, and the stores of projects
+// further down; everything is searched but the store at `root`. Without a pattern nothing is. Fails
+// when a directory cannot be searched that the command could.
 Result<std::vector<std::string>> find_denied(const std::string& root,
                                              const std::vector<std::string>& patterns);
 

@@ -164,6 +164,8 @@ Result<void> Remembrance::begin_overlay(const Store& store, const std::string& r
   if (!hidden) return propagate(hidden);
   const std::vector<std::string>& beside = judgement.project.hidden;
   hidden->insert(hidden->end(), beside.begin(), beside.end());
+  hidden->insert(hidden->end(), outside_.stores.begin(), outside_.stores.end());
+  *hidden = tree::topmost(std::move(*hidden));
   std::vector<OutsideRoot> roots;
   for (const OutsideDirectory& directory : outside_.directories) {
     if (!directory.writable) continue;
@@ -247,12 +249,16 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
         "making a project where there is none needs an overlay, so that what lies beside it is not "
         "shown; see mixguard doctor");
   }
-  const auto hidden = find_denied(root, confinement.deny);
+  auto hidden = find_denied(root, confinement.deny);
   if (!hidden) return propagate(hidden);
   if (!view && !hidden->empty()) {
     return fail("[fs] deny hides " + hidden->front() +
                 ", which needs user namespaces; see mixguard doctor");
   }
+
+  // Without a view nothing can be covered: they are read like the rest of the project.
+  if (view) hidden->insert(hidden->end(), outside_.stores.begin(), outside_.stores.end());
+  *hidden = tree::topmost(std::move(*hidden));
 
   if (!view) {
     if (auto shown = require_nothing_hidden(outside_); !shown) return shown;

@@ -111,6 +111,8 @@ std::vector<std::string> beside(const Store& store, const Console& console) {
 int create(const Invocation& invocation, const std::string& label, Console& console) {
   return with_objects(
       invocation, console, [&](const Store& store, Objects& objects) -> Result<int> {
+        if (store.project_root().empty())
+          return fail("there is no project here to keep; name one with --project DIR", ENOENT);
         const auto outside = beside(store, console);
         Progress progress(console, "captured", 0);
         const Result<Snapshot> snapshot =

@@ -410,7 +410,7 @@ class Capture {
     if (!names) return propagate(names);
     std::sort(names->begin(), names->end());
     for (const std::string& name : *names) {
-      if (path.empty() && name == kStoreName) continue;
+      if (name == kStoreName) continue;
       auto entry = look_at_entry(dir, path, name, directory, known ? &*known : nullptr, counted);
       if (!entry) return propagate(entry);
       if (*entry) directory.entries.push_back(std::move(**entry));

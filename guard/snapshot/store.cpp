@@ -49,7 +49,7 @@ Result<void> ensure_dir(int parent, const std::string& path, const char* name) {
               ENOTDIR);
 }
 
-Result<void> furnish(int store, const std::string& path, int project) {
+Result<void> furnish(int store, const std::string& path) {
   for (const char* name : {"runs", "active", "trash"}) {
     if (auto made = ensure_dir(store, path, name); !made) return made;
   }
@@ -68,7 +68,9 @@ Result<void> furnish(int store, const std::string& path, int project) {
   auto self = tree::open_dir(store, "");
   if (!self) return propagate(self);
   if (auto synced = tree::sync(self->get(), path); !synced) return synced;
-  return tree::sync(project, "the project");
+  const UniqueFd above(::openat(store, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!above) return fail_errno("open", path + "/..");
+  return tree::sync(above.get(), path + "/..");
 }
 
 // Where the store goes when it cannot be in the project; the path is made by make_fallback().
@@ -116,8 +118,7 @@ Result<Store> Store::locate(const std::string& project_root, bool make) {
   if (!*attached) attached = store.attach_outside(make);
   if (!attached) return propagate(attached);
   if (*attached && make) {
-    if (auto furnished = furnish(store.fd(), store.path(), store.project_fd()); !furnished)
-      return propagate(furnished);
+    if (auto furnished = furnish(store.fd(), store.path()); !furnished) return propagate(furnished);
   }
   return store;
 }
@@ -170,8 +171,7 @@ Result<Store> Store::open_without_project() {
   Store store;
   auto attached = store.attach_outside(true);
   if (!attached) return propagate(attached);
-  if (auto furnished = furnish(store.fd(), store.path(), store.project_fd()); !furnished)
-    return propagate(furnished);
+  if (auto furnished = furnish(store.fd(), store.path()); !furnished) return propagate(furnished);
   store.project_.reset(
       ::open(store.path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!store.project_) return fail_errno("open", store.path_);

@@ -23,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::create;
+using testing::lines;
 using testing::noise;
 using testing::open_objects;
 using testing::Project;
@@ -203,6 +204,25 @@ TEST_CASE("directories outside of the project are kept and put back with it") {
   }
   fs::rename(gone.root() + "-moved", gone.root());
   CHECK(check_store(store, objects)->damage.empty());
+}
+
+TEST_CASE("another project's store is neither kept nor put back") {
+  Project project;
+  project.write("shared/mix.exs", "shared");
+  project.write("shared/.mixguard/log.jsonl", "one");
+  const Store store = project.store();
+  const Snapshot snapshot = create(store);
+  project.write("shared/mix.exs", "changed");
+  project.write("shared/.mixguard/log.jsonl", "one, two");
+  project.write("shared/.mixguard/runs/x/journal", "two");
+  project.write("other/.mixguard/log.jsonl", "of a project that is new");
+  const auto report = put_back(store, snapshot);
+  CHECK(lines(report.undone) == Lines{"deleted other", "modified shared/mix.exs"});
+  CHECK(project.read("shared/mix.exs") == "shared");
+  CHECK(project.read("shared/.mixguard/log.jsonl") == "one, two");
+  CHECK(project.read("shared/.mixguard/runs/x/journal") == "two");
+  testing::undo(store, report.undo_id);
+  CHECK(project.read("other/.mixguard/log.jsonl") == "of a project that is new");
 }
 
 TEST_CASE("after putting back nothing but what lies outside the store goes on working") {

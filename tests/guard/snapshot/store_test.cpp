@@ -98,6 +98,18 @@ TEST_CASE("a project that cannot be written has its store in the state directory
   ::unsetenv("XDG_STATE_HOME");
 }
 
+TEST_CASE("where there is no project the store is in the state directory, from the first time on") {
+  Project state;
+  ::setenv("XDG_STATE_HOME", state.root().c_str(), 1);
+  for (int i = 0; i < 2; ++i) {
+    const auto store = Store::open_without_project();
+    if (!store) FAIL(store.error().message);
+    CHECK(store->path().starts_with(state.root() + "/mixguard/"));
+    CHECK(store->project_root().empty());
+  }
+  ::unsetenv("XDG_STATE_HOME");
+}
+
 TEST_CASE("the lock waits for its holder and says so") {
   Project project;
   const Store store = project.store();
