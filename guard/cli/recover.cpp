@@ -11,21 +11,22 @@ namespace mixguard::guard::cli {
 namespace {
 
 int recover_store(const Invocation& invocation, Console& console) {
-  return with_held_store(
-      invocation, console,
-      [&](const Store&, const std::vector<Recovery>& recovered) -> Result<int> {
-        nlohmann::ordered_json list = nlohmann::ordered_json::array();
-        for (const Recovery& one : recovered) {
-          const bool forward = one.outcome == Recovery::Outcome::kRolledForward;
-          list.push_back({{"run_id", one.run_id}, {"project", forward ? "as after" : "as before"}});
-        }
-        if (console.json()) {
-          console.document(dump_pretty({{"recovered", std::move(list)}}));
-        } else if (recovered.empty()) {
-          console.say("nothing to recover");
-        }
-        return kExitOk;
-      });
+  return with_held_store(invocation, console,
+                         [&](const Store&, const std::vector<Recovery>& recovered) -> Result<int> {
+                           nlohmann::ordered_json list = nlohmann::ordered_json::array();
+                           for (const Recovery& one : recovered) {
+                             const bool forward = one.outcome == Recovery::Outcome::kRolledForward;
+                             list.push_back({{"run_id", one.run_id},
+                                             {"project", forward ? "as after" : "as before"},
+                                             {"left", one.left}});
+                           }
+                           if (console.json()) {
+                             console.document(dump_pretty({{"recovered", std::move(list)}}));
+                           } else if (recovered.empty()) {
+                             console.say("nothing to recover");
+                           }
+                           return kExitOk;
+                         });
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 
+#include "guard/snapshot/mix_layout.hpp"
 #include "guard/snapshot/overlay_marks.hpp"
 #include "guard/snapshot/tree.hpp"
 #include "guard/snapshot/xattrs.hpp"
@@ -269,6 +270,12 @@ class Applier {
       const std::string name = tree::split(path).name;
       if (node.is_dir() && ::faccessat(*dir, name.c_str(), R_OK | X_OK, AT_EACCESS) < 0)
         return tree::Walk::kPast;
+      // What was compiled, in a build that is called otherwise than Mix calls it.
+      if (node.is_dir()) {
+        auto compiled = mix_layout::is_compiled(*root, path);
+        if (!compiled) return propagate(compiled);
+        if (*compiled) return tree::Walk::kPast;
+      }
       if (!node.is_file()) return tree::Walk::kOn;
       auto set = tree::set_mtime(*dir, name, journal_.touch_time);
       if (!set && !tree::is_denied(set.error().code)) return propagate(set);

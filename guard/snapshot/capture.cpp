@@ -602,8 +602,10 @@ class Capture {
 
 }  // namespace
 
-Result<Captured> capture(const Store& store, Objects& objects, const CaptureRoot& root,
-                         const std::string& path, const OnStep& on_step) {
+namespace {
+
+Result<Captured> capture_with(const Store& store, Objects& objects, const CaptureRoot& root,
+                              const std::string& path, const OnStep& on_step) {
   auto cache = StatCache::open(objects, root.name);
   if (!cache) return propagate(cache);
   auto runs = tree::open_dir(store.fd(), "runs");
@@ -615,6 +617,17 @@ Result<Captured> capture(const Store& store, Objects& objects, const CaptureRoot
   // What a single file needed.
   if (auto committed = objects.commit(); !committed) return propagate(committed);
   return captured;
+}
+
+}  // namespace
+
+Result<Captured> capture(const Store& store, Objects& objects, const CaptureRoot& root,
+                         const std::string& path, const OnStep& on_step) {
+  auto captured = capture_with(store, objects, root, path, on_step);
+  if (captured || captured.error().code != EBADMSG) return captured;
+  // Nothing but the stat cache is read here.
+  if (auto dropped = Objects::drop_index(store); !dropped) return propagate(dropped);
+  return fail(captured.error().message + "; it is made anew when it is next opened", ESTALE);
 }
 
 }  // namespace mixguard::guard

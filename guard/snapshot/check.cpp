@@ -6,6 +6,7 @@
 
 #include "guard/audit/log.hpp"
 #include "guard/snapshot/journal.hpp"
+#include "guard/snapshot/manifest.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/snapshot.hpp"
 #include "guard/snapshot/tree.hpp"
@@ -79,11 +80,23 @@ class Checker {
           is_run_id(id) ? read_journal(store_, id) : fail("its name is none of a run", EINVAL);
       if (!journal) {
         report("runs/" + id, journal.error().message);
+      } else if (journal->state == RunState::kCaptured) {
+        captured_by(id);
       } else if (auto done = undo_set_of(id, *journal); !done) {
         return done;
       }
     }
     return {};
+  }
+
+  // Of a run that writes in place and has not ended: what recovery would put back.
+  void captured_by(const std::string& id) {
+    const auto dir = tree::open_dir(store_.fd(), "runs/" + id);
+    const auto manifest = dir ? load_manifest(dir->get()) : propagate(dir);
+    if (!manifest) return report("runs/" + id, manifest.error().message);
+    for (const auto& [path, entry] : *manifest) {
+      if (entry) contents_of("run " + id, path, *entry);
+    }
   }
 
   // Of a run in force: what its undoing would put back.

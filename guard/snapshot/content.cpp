@@ -26,10 +26,17 @@ void append(std::string& list, const ObjectId& id) {
   list.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
 }
 
+// An entry refers to it: that it is not there is damage.
+Result<std::string> needed(const Objects& objects, const ObjectId& id) {
+  auto object = objects.get(id);
+  if (!object && object.error().code == ENOENT) return fail(object.error().message, EBADMSG);
+  return object;
+}
+
 Result<std::vector<ObjectId>> pieces_of(const Objects& objects, const Content& content) {
   if (content.empty()) return std::vector<ObjectId>();
   if (!content.cut) return std::vector<ObjectId>{content.id};
-  auto list = objects.get(content.id);
+  auto list = needed(objects, content.id);
   if (!list) return propagate(list);
   constexpr std::size_t kSize = sizeof(ObjectId::bytes);
   if (list->empty() || list->size() % kSize != 0)
@@ -130,7 +137,8 @@ Result<void> read_content(const Objects& objects, const Content& content, std::i
   if (!pieces) return propagate(pieces);
   for (const ObjectId& id : *pieces) {
     const auto left = static_cast<std::size_t>(std::min(kPiece, size));
-    auto piece = id == ObjectId{} ? Result<std::string>(std::string(left, '\0')) : objects.get(id);
+    auto piece =
+        id == ObjectId{} ? Result<std::string>(std::string(left, '\0')) : needed(objects, id);
     if (!piece) return propagate(piece);
     if (auto taken = take(*piece); !taken) return taken;
     size -= static_cast<std::int64_t>(piece->size());
@@ -143,7 +151,7 @@ Result<std::string> get_content(const Objects& objects, const Content& content) 
   if (!pieces) return propagate(pieces);
   std::string bytes;
   for (const ObjectId& id : *pieces) {
-    auto piece = objects.get(id);
+    auto piece = needed(objects, id);
     if (!piece) return piece;
     bytes += *piece;
   }
@@ -157,7 +165,7 @@ Result<void> write_content(const Objects& objects, const Content& content, std::
   for (std::size_t i = 0; i < pieces->size(); ++i) {
     const ObjectId& id = (*pieces)[i];
     if (id == ObjectId{}) continue;
-    auto piece = objects.get(id);
+    auto piece = needed(objects, id);
     if (!piece) return propagate(piece);
     const std::int64_t offset = static_cast<std::int64_t>(i) * kPiece;
     auto written =

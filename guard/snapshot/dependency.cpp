@@ -84,6 +84,19 @@ class DependencyUndo::Impl {
     return {};
   }
 
+  Result<bool> changes_source(const Store& store, const DependencyChoice& choice) {
+    auto locks = read_lock_versions(store, request_.runs);
+    if (!locks) return propagate(locks);
+    bool changed = std::any_of(locks->begin(), locks->end(),
+                               [&](const auto& lock) { return lock.second.changes(choice.name); });
+    each_op([&](const Op& op) { changed = changed || is_code(choice, op.path); });
+    auto places = code_of(choice);
+    if (!places) return propagate(places);
+    return changed || std::any_of(places->begin(), places->end(), [this](const std::string& path) {
+             return came_with_directory(path);
+           });
+  }
+
   [[nodiscard]] bool takes(const std::string& path) const {
     if (mix_layout::is_lock(path)) return exchanged_.contains(path);
     return std::any_of(chosen_.begin(), chosen_.end(), [&](const Chosen& one) {
@@ -470,6 +483,13 @@ Result<DependencyUndo> DependencyUndo::plan(const Store& store, Request request)
 DependencyUndo::DependencyUndo(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 DependencyUndo::DependencyUndo(DependencyUndo&&) noexcept = default;
 DependencyUndo::~DependencyUndo() = default;
+
+Result<bool> DependencyUndo::is_source_of(const Store& store, const Journal& run,
+                                          const DependencyChoice& choice) {
+  Request request;
+  request.runs = {&run};
+  return Impl(store, std::move(request)).changes_source(store, choice);
+}
 
 bool DependencyUndo::takes(const std::string& path) const { return impl_->takes(path); }
 

@@ -48,6 +48,11 @@ class DependencyUndo {
   DependencyUndo(DependencyUndo&&) noexcept;
   ~DependencyUndo();
 
+  // Whether the run changed the dependency's code or its line of mix.lock; what was compiled of it
+  // does not count.
+  static Result<bool> is_source_of(const Store& store, const Journal& run,
+                                   const DependencyChoice& choice);
+
   // Whether a run's operation at this path is among what is undone.
   [[nodiscard]] bool takes(const std::string& path) const;
 

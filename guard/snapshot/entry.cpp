@@ -111,7 +111,7 @@ std::optional<Entry> entry_from_json(const nlohmann::json& value) {
   return entry && reader.at_end() ? std::move(entry) : std::nullopt;
 }
 
-bool is_damage(const Error& error) { return error.code == EBADMSG || error.code == ENOENT; }
+bool is_damage(const Error& error) { return error.code == EBADMSG; }
 
 Result<Content> put_listing(Objects& objects, const Listing& listing) {
   std::string bytes(kMagic);

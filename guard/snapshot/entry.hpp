@@ -93,7 +93,7 @@ void encode(const Entry& entry, std::string& bytes);
 
 using Listing = std::vector<Entry>;  // in the order of names, by bytes
 
-// Whether what was kept is gone or damaged, as against a disk that is full or cannot be read now.
+// Whether what was kept of something is gone or damaged, as against what cannot be had just now.
 [[nodiscard]] bool is_damage(const Error& error);
 
 Result<Content> put_listing(Objects& objects, const Listing& listing);

@@ -106,6 +106,7 @@ json to_json(const Journal& journal) {
           {"ops", std::move(ops)},
           {"quarantined", std::move(quarantined)},
           {"closed", std::move(closed)},
+          {"left", to_json(journal.left)},
           {"locks", std::move(locks)},
           {"outcomes", std::move(outcomes)}};
 }
@@ -272,6 +273,8 @@ std::optional<Journal> from_json(const json& document) {
                                 reader.bytes(reader.item(value, 0)),
                                 reader.integer<mode_t>(reader.item(value, 1))});
   }
+  if (document.is_object() && document.contains("left"))
+    journal.left = read_paths(reader, document["left"]);
   if (document.is_object() && document.contains("locks")) {
     for (const json& value : document["locks"])
       journal.locks.push_back(read_lock_lines(reader, value));

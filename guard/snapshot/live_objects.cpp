@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/manifest.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/snapshot.hpp"
@@ -13,14 +14,17 @@
 namespace mixguard::guard {
 namespace {
 
-// What the run had captured; nothing when it captures nothing.
+// What the run had captured; nothing when it captures nothing, or not yet.
 Result<Manifest> captured_by(const Store& store, const std::string& run_id) {
   auto dir = tree::open_dir(store.fd(), "runs/" + run_id);
   if (!dir && dir.error().code == ENOENT) return Manifest();
   if (!dir) return propagate(dir);
   auto manifest = load_manifest(dir->get());
-  if (!manifest && manifest.error().code == ENOENT) return Manifest();
-  return manifest;
+  if (manifest) return manifest;
+  auto journal = load_journal(dir->get(), run_id);
+  const bool needs_it = !journal || (*journal && (*journal)->state == RunState::kCaptured);
+  if (!needs_it) return Manifest();
+  return fail("run " + run_id + ": " + manifest.error().message, manifest.error().code);
 }
 
 }  // namespace

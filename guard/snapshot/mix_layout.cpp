@@ -11,6 +11,8 @@
 namespace mixguard::guard::mix_layout {
 namespace {
 
+constexpr const char* kMix = ".mix";
+
 // The first component, taken off `path`.
 std::string_view take_component(std::string_view& path) {
   const std::size_t end = std::min(path.find('/'), path.size());
@@ -93,49 +95,64 @@ Result<std::multimap<std::string, Built>> built_dependencies(int project) {
   return all;
 }
 
-// The newest manifest among the applications of a `lib`.
-Result<std::int64_t> newest_manifest(int root, const std::string& library) {
-  std::int64_t newest = 0;
+using Manifests = std::vector<std::pair<std::string, tree::Node>>;
+
+// Of the applications of a `lib`.
+Result<void> add_manifests(int root, const std::string& library, Manifests& all) {
   auto names = names_in(root, library);
   if (!names) return propagate(names);
   tree::Parents parents(root);
   for (const std::string& name : *names) {
-    const std::string folder = tree::join(tree::join(library, name), ".mix");
+    const std::string folder = tree::join(tree::join(library, name), kMix);
     auto manifests = names_in(root, folder);
     if (!manifests) return propagate(manifests);
     for (const std::string& manifest : *manifests) {
       if (!manifest.starts_with("compile.")) continue;
-      auto node = parents.look(tree::join(folder, manifest));
+      std::string path = tree::join(folder, manifest);
+      auto node = parents.look(path);
       if (!node) return propagate(node);
-      if (*node) newest = std::max(newest, (*node)->mtime);
+      if (*node) all.emplace_back(std::move(path), **node);
     }
   }
-  return newest;
+  return {};
 }
 
 }  // namespace
 
-Result<std::int64_t> built_at(int root) {
+Result<std::vector<std::pair<std::string, tree::Node>>> manifests(int root,
+                                                                  const std::string& build) {
   // What is closed to the caller, or another file system, is no build of the project.
   const auto is_none = [](const Error& error) {
     return tree::is_denied(error.code) || error.code == EXDEV;
   };
-  auto all = libraries(root);
-  if (!all && is_none(all.error())) all = std::vector<std::string>();
-  if (!all) return propagate(all);
+  auto places = build.empty() ? libraries(root) : std::vector<std::string>();
+  if (!places && is_none(places.error())) places = std::vector<std::string>();
+  if (!places) return propagate(places);
   // Of a MIX_BUILD_PATH and of a MIX_BUILD_ROOT.
-  auto environments = names_in(root, "");
+  auto environments = names_in(root, build);
+  if (!environments && is_none(environments.error())) environments = std::vector<std::string>();
   if (!environments) return propagate(environments);
-  all->emplace_back("lib");
-  for (const std::string& name : *environments) all->push_back(tree::join(name, "lib"));
-  std::int64_t newest = 0;
-  for (const std::string& library : *all) {
-    auto at = newest_manifest(root, library);
-    if (!at && is_none(at.error())) continue;
-    if (!at) return at;
-    newest = std::max(newest, *at);
+  places->push_back(tree::join(build, "lib"));
+  for (const std::string& name : *environments)
+    places->push_back(tree::join(tree::join(build, name), "lib"));
+  Manifests all;
+  for (const std::string& library : *places) {
+    auto added = add_manifests(root, library, all);
+    if (!added && !is_none(added.error())) return propagate(added);
   }
-  return newest;
+  return all;
+}
+
+Result<bool> is_compiled(int root, const std::string& path) {
+  tree::Parents parents(root);
+  for (std::string above = path; !above.empty(); above = tree::split(above).parent) {
+    if (tree::split(above).name == kMix) return true;
+    auto node = parents.look(tree::join(above, kMix));
+    if (!node && (tree::is_denied(node.error().code) || node.error().code == ENOTDIR)) continue;
+    if (!node) return propagate(node);
+    if (*node && (*node)->is_dir()) return true;
+  }
+  return false;
 }
 
 bool is_lock(std::string_view path) { return in_home(path) == "mix.lock"; }

@@ -11,8 +11,10 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "guard/snapshot/tree.hpp"
 #include "policy/result.hpp"
 
 namespace mixguard::guard::mix_layout {
@@ -27,9 +29,12 @@ inline constexpr std::array<std::string_view, 3> kConfiguration = {"mix.exs", "c
 // Elixir recompiles a source only when it is newer, by whole seconds, than what was built from it:
 // a time for sources that is later than `built`, now or the next second. Nanoseconds since 1970.
 [[nodiscard]] std::int64_t time_after(std::int64_t built);
-// The time of the newest of the compilers' manifests (lib/APP/.mix/compile.*) of a project's
-// builds, or of a build that `root` is; 0 where there is none. Nanoseconds since 1970.
-Result<std::int64_t> built_at(int root);
+// The compilers' manifests (lib/APP/.mix/compile.*) of the builds that are in `root` by default, of
+// a build that it is, and of the one at `build` below it.
+Result<std::vector<std::pair<std::string, tree::Node>>> manifests(int root,
+                                                                  const std::string& build = "");
+// Whether the path lies in the directory of a compiled application, whatever the build is called.
+Result<bool> is_compiled(int root, const std::string& path);
 // NAME of deps/NAME and of what is below it; else empty.
 [[nodiscard]] std::string_view fetched_name(std::string_view path);
 // NAME of _build/ENV/lib/NAME and of what is below it; else empty.

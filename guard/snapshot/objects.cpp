@@ -133,7 +133,7 @@ template <typename T>
 Result<T> Objects::Impl::watched(Result<T> result) {
   if (result || result.error().code != EBADMSG) return result;
   if (auto removed = ObjectIndex::remove(index_path_); !removed) return propagate(removed);
-  return fail(result.error().message + "; it is made anew when it is next opened", EBADMSG);
+  return fail(result.error().message + "; it is made anew when it is next opened", ESTALE);
 }
 
 Result<std::optional<Location>> Objects::Impl::find(const ObjectId& id) {
@@ -174,7 +174,9 @@ Result<std::string> Objects::Impl::record_at(const Location& at) {
   if (auto gathered = writer_.gathered(at)) return std::move(*gathered);
   auto fd = packs_.read(at.pack);
   lock.unlock();
-  if (!fd) return fail(fd.error().message, EBADMSG);  // not ENOENT: the object should be there
+  // Not ENOENT: the object should be there.
+  if (!fd && fd.error().code == ENOENT) return fail(fd.error().message, EBADMSG);
+  if (!fd) return propagate(fd);
   return read_pack((*fd)->get(), at.pack, at.offset, at.record_size());
 }
 

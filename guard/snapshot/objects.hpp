@@ -61,7 +61,8 @@ class Objects {
   // store must be locked for open(), which repairs, and for put(), commit() and compact().
   static Result<Objects> open(const Store& store);
   // Drops the index: the next open() makes it anew, without the objects that are damaged, so that
-  // put() keeps those again that still can be had. Not while there is another Objects of the store.
+  // put() keeps those again that still can be had. Whoever has the store open closes it before
+  // that.
   static Result<void> drop_index(const Store& store);
   Objects(Objects&&) noexcept;
   Objects& operator=(Objects&&) noexcept;

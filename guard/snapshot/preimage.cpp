@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -42,21 +43,21 @@ Result<Manifest> capture_all(const Store& store, Objects& objects,
   return manifest;
 }
 
-// What was captured, and what lies there now.
-struct Comparison {
+// What lies now where something was captured.
+struct Present {
   Objects objects;
-  const Manifest& before;
   Manifest now;
   // What was captured and cannot be looked at any more, or has only a damaged copy.
   Preimage::Skipped unseen;
 };
 
 // Whether it was captured before the run.
-Result<bool> was_covered(const Comparison& comparison, const std::string& path) {
-  for (const auto& [root, top] : comparison.before) {
+Result<bool> was_covered(const Objects& objects, const Manifest& before, const std::string& path) {
+  for (const auto& [root, top] : before) {
     if (!top || !tree::is_at_or_below(path, root)) continue;
-    auto entry = find_entry(comparison.objects, *top, tree::path_below(path, root));
-    if (!entry && is_damage(entry.error())) return true;
+    auto entry = find_entry(objects, *top, tree::path_below(path, root));
+    // It goes with the directory whose listing is damaged, and may have been closed before the run.
+    if (!entry && is_damage(entry.error())) return false;
     if (!entry) return propagate(entry);
     return *entry && (*entry)->uncovered == Uncovered::kNone;
   }
@@ -74,55 +75,59 @@ bool open_to_owner(tree::Parents& parents, const std::string& path) {
   return tree::set_mode(*dir, tree::split(path).name, wanted).has_value();
 }
 
-Result<Comparison> look_again(const Store& store, const Manifest& before) {
+Result<Present> look_again(const Store& store, const Manifest& before) {
   auto objects = Objects::open(store);
   if (!objects) return propagate(objects);
   std::vector<std::string> roots;
   for (const auto& [root, entry] : before) roots.push_back(root);
-  Comparison comparison{std::move(*objects), before, {}, {}};
+  Present present{std::move(*objects), {}, {}};
   std::set<std::string> tried;
   // Each round may bring to light more of what was closed.
   for (bool opened = true; opened;) {
     opened = false;
     Preimage::Skipped skipped;
-    auto now = capture_all(store, comparison.objects, roots, skipped);
+    auto now = capture_all(store, present.objects, roots, skipped);
     if (!now) return propagate(now);
-    comparison.now = std::move(*now);
-    comparison.unseen.clear();
+    present.now = std::move(*now);
+    present.unseen.clear();
     tree::Parents parents(store.project_fd());
     for (auto& [path, why] : skipped) {
-      auto covered = was_covered(comparison, path);
+      auto covered = was_covered(present.objects, before, path);
       if (!covered) return propagate(covered);
       if (!*covered) continue;
       if (why == Uncovered::kUnreadable && tried.insert(path).second &&
           open_to_owner(parents, path))
         opened = true;
-      comparison.unseen.emplace_back(std::move(path), why);
+      present.unseen.emplace_back(std::move(path), why);
     }
   }
-  return comparison;
+  return present;
 }
 
-// In the order of paths.
-Result<ChangeSet> changes_in(const Comparison& comparison) {
+// In the order of paths. A directory of which it is not known what was in it counts as changed.
+Result<ChangeSet> changes_in(const Manifest& before, const Present& present) {
   ChangeSet set;
   const auto take = [&](const Difference& difference) -> Result<void> {
     if (difference.is_change()) set.changes.push_back(change_of(difference));
     return {};
   };
-  for (std::size_t i = 0; i < comparison.before.size(); ++i) {
-    const auto& [root, was] = comparison.before[i];
-    // What cannot be compared the way back names.
-    auto compared = compare(comparison.objects, root, was, comparison.now.at(i).second, take,
-                            [](const auto&) {});
+  const OnDamage on_damage = [&](const std::string& path) {
+    Change change;
+    change.path = path;
+    change.directory = true;
+    set.changes.push_back(std::move(change));
+  };
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const auto& [root, was] = before[i];
+    auto compared = compare(present.objects, root, was, present.now.at(i).second, take, on_damage);
     if (!compared) return propagate(compared);
   }
+  set.sort();
   return set;
 }
 
-// The operations that bring back what was, with everything they need made in the run's area. What
-// has only a damaged copy is added to what is unseen: one lost object must not cost the others.
-Result<std::vector<Op>> way_back(const Run& run, Comparison& comparison) {
+Result<std::vector<Op>> make_way_back(const Run& run, const Manifest& before, Present& present,
+                                      OnLoss on_loss) {
   // What an attempt that was interrupted has made of it.
   auto bin = tree::open_dir(run.store.get(), "trash");
   if (!bin) return propagate(bin);
@@ -130,25 +135,42 @@ Result<std::vector<Op>> way_back(const Run& run, Comparison& comparison) {
     return propagate(gone);
   auto area = tree::make_dirs(run.dir.get(), kArea);
   if (!area) return propagate(area);
-  ReturnPlan plan(comparison.objects, run.project.get(), area->get(), OnLoss::kLeaveOut);
-  for (std::size_t i = 0; i < comparison.before.size(); ++i) {
-    const auto& [root, was] = comparison.before[i];
-    auto added = plan.add(root, was, comparison.now.at(i).second);
+  ReturnPlan plan(present.objects, run.project.get(), area->get(), on_loss);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const auto& [root, was] = before[i];
+    auto added = plan.add(root, was, present.now.at(i).second);
     if (!added) return propagate(added);
   }
   auto ops = plan.finish();
   if (!ops) return ops;
   std::copy_if(plan.left_alone().begin(), plan.left_alone().end(),
-               std::back_inserter(comparison.unseen),
+               std::back_inserter(present.unseen),
                [](const auto& one) { return one.second == Uncovered::kDamaged; });
   if (auto synced = tree::sync(run.dir.get(), "the run's directory"); !synced)
     return propagate(synced);
   return ops;
 }
 
-Result<void> bring_back(Run& run, Journal& journal, Comparison& comparison) {
-  auto ops = way_back(run, comparison);
+// The operations that bring back what was, with everything they need made in the run's area. What
+// has only a damaged copy is added to what is unseen: one lost object must not cost the others.
+Result<std::vector<Op>> way_back(const Store& store, const Run& run, const Manifest& before,
+                                 std::optional<Present>& present) {
+  auto ops = make_way_back(run, before, *present, OnLoss::kFail);
+  if (ops || !is_damage(ops.error())) return ops;
+  // It may be the index that is wrong: only what the packs themselves do not hold is lost.
+  present.reset();
+  if (auto dropped = Objects::drop_index(store); !dropped) return propagate(dropped);
+  auto again = look_again(store, before);
+  if (!again) return propagate(again);
+  present.emplace(std::move(*again));
+  return make_way_back(run, before, *present, OnLoss::kLeaveOut);
+}
+
+Result<void> bring_back(const Store& store, Run& run, Journal& journal, const Manifest& before,
+                        std::optional<Present>& present) {
+  auto ops = way_back(store, run, before, present);
   if (!ops) return propagate(ops);
+  for (const auto& [path, why] : present->unseen) journal.left.push_back(uncovered_text(path, why));
   if (ops->empty()) return discard_run(run);
   journal.ops = std::move(*ops);
   journal.ends_as = RunState::kRolledBack;
@@ -191,24 +213,25 @@ Result<void> Preimage::take(const Store& store, const std::vector<std::string>& 
 }
 
 Result<ChangeSet> Preimage::changes(const Store& store) const {
-  auto comparison = look_again(store, before_);
-  if (!comparison) return propagate(comparison);
-  return changes_in(*comparison);
+  auto present = look_again(store, before_);
+  if (!present) return propagate(present);
+  return changes_in(before_, *present);
 }
 
 Result<ChangeSet> Preimage::keep(const Store& store) {
-  auto comparison = look_again(store, before_);
-  if (!comparison) return propagate(comparison);
-  auto set = changes_in(*comparison);
+  auto looked = look_again(store, before_);
+  if (!looked) return propagate(looked);
+  std::optional<Present> present(std::move(*looked));
+  auto set = changes_in(before_, *present);
   if (!set) return set;
   if (set->changes.empty()) {
-    unseen_ = std::move(comparison->unseen);
+    unseen_ = std::move(present->unseen);
     if (auto gone = discard_run(run_); !gone) return propagate(gone);
     return set;
   }
-  auto ops = way_back(run_, *comparison);
-  unseen_ = std::move(comparison->unseen);
+  auto ops = way_back(store, run_, before_, present);
   if (!ops) return propagate(ops);
+  unseen_ = std::move(present->unseen);
   for (Op& op : *ops) {
     std::swap(op.before, op.after);
     if (op.attributes) std::swap(op.attributes->first, op.attributes->second);
@@ -216,30 +239,29 @@ Result<ChangeSet> Preimage::keep(const Store& store) {
   journal_.ops = std::move(*ops);
   note_lock_lines(journal_, store.project_fd(), true);
   if (auto closed = close_journal(run_, journal_); !closed) return propagate(closed);
-  return set;
+  return changes_in(before_, *present);
 }
 
 Result<ChangeSet> Preimage::restore(const Store& store) {
-  auto comparison = look_again(store, before_);
-  if (!comparison) return propagate(comparison);
-  auto set = changes_in(*comparison);
-  if (!set) return set;
-  auto restored = bring_back(run_, journal_, *comparison);
-  unseen_ = std::move(comparison->unseen);
+  auto looked = look_again(store, before_);
+  if (!looked) return propagate(looked);
+  std::optional<Present> present(std::move(*looked));
+  auto restored = bring_back(store, run_, journal_, before_, present);
   for (const Op& op : journal_.ops) {
     if (!op.withheld.empty()) withheld_.push_back({op.path, op.withheld});
   }
   if (!restored) return propagate(restored);
-  return set;
+  unseen_ = std::move(present->unseen);
+  return changes_in(before_, *present);
 }
 
-Result<Preimage::Skipped> restore_preimage(const Store& store, Run& run, Journal& journal) {
+Result<void> restore_preimage(const Store& store, Run& run, Journal& journal) {
   auto before = load_manifest(run.dir.get());
   if (!before) return propagate(before);
-  auto comparison = look_again(store, *before);
-  if (!comparison) return propagate(comparison);
-  if (auto back = bring_back(run, journal, *comparison); !back) return propagate(back);
-  return std::move(comparison->unseen);
+  auto looked = look_again(store, *before);
+  if (!looked) return propagate(looked);
+  std::optional<Present> present(std::move(*looked));
+  return bring_back(store, run, journal, *before, present);
 }
 
 }  // namespace mixguard::guard

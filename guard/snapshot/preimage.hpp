@@ -71,7 +71,7 @@ class Preimage {
   std::vector<Withheld> withheld_;
 };
 
-// Preimage::restore() for a run whose owner has died; returns what is unseen().
-Result<Preimage::Skipped> restore_preimage(const Store& store, Run& run, Journal& journal);
+// Preimage::restore() for a run whose owner has died; Journal::left says what is unseen().
+Result<void> restore_preimage(const Store& store, Run& run, Journal& journal);
 
 }  // namespace mixguard::guard

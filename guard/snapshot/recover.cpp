@@ -13,71 +13,120 @@
 namespace mixguard::guard {
 namespace {
 
-Result<void> finish(const Store& store, const std::string& run_id, std::vector<Recovery>& done) {
-  auto run = hold_run(store, run_id);
-  if (!run && run.error().code == EWOULDBLOCK) return {};  // its owner lives
-  if (!run && run.error().code == ENOENT) return forget_run(store, run_id);
-  if (!run) return propagate(run);
-  auto journal = load_journal(run->dir.get(), run_id);
-  if (!journal) return propagate(journal);
-  const RunState state = *journal ? (*journal)->state : RunState::kBegun;
-  switch (state) {
-    case RunState::kBegun:
-      done.push_back({run_id, Recovery::Outcome::kDiscarded, false, {}});
-      return discard_run(*run);
-    case RunState::kCaptured: {
-      auto unseen = restore_preimage(store, *run, **journal);
-      if (!unseen) return propagate(unseen);
-      const std::vector<Op>& ops = (*journal)->ops;
-      const bool any =
-          std::any_of(ops.begin(), ops.end(), [](const Op& op) { return op.withheld.empty(); });
-      Recovery recovery{run_id, Recovery::Outcome::kDiscarded, any, {}};
-      for (const auto& [path, why] : *unseen) recovery.unseen.push_back(uncovered_text(path, why));
-      done.push_back(std::move(recovery));
-      return {};
-    }
-    case RunState::kIntent: {
-      const bool as_before = (*journal)->ends_as == RunState::kRolledBack;
-      done.push_back({run_id,
-                      as_before ? Recovery::Outcome::kDiscarded : Recovery::Outcome::kRolledForward,
-                      false,
-                      {}});
-      return carry_out(*run, **journal, true);
-    }
-    case RunState::kDone:
-    case RunState::kRolledBack:
-      return tidy(*run, **journal);
-  }
-  return {};
+using Outcome = Recovery::Outcome;
+
+Result<void> put_back(const Store& store, Run& run, Journal& journal) {
+  auto restored = restore_preimage(store, run, journal);
+  // An index that turned out to be damaged has been dropped.
+  if (!restored && restored.error().code == ESTALE)
+    restored = restore_preimage(store, run, journal);
+  return restored;
 }
 
-Error unfinished(const std::string& run_id, const Error& error) {
+// What a run that was put back left in the project.
+std::vector<std::string> left_by(const Journal& journal) {
+  std::vector<std::string> left = journal.left;
+  for (const Op& op : journal.ops) {
+    if (!op.withheld.empty()) left.push_back(full_path(op) + ": " + op.withheld);
+  }
+  return left;
+}
+
+Error unfinished(const Store& store, const std::string& run_id, const Error& error) {
   std::string message =
       "run " + run_id + " was ended half done and cannot be finished: " + error.message;
-  if (error.code == EBADMSG)
-    message +=
-        "; look at the project, which may be neither as before it nor as after; then forget "
-        "the run: mixguard snapshot prune " +
-        run_id;
+  if (error.code == EBADMSG || error.code == EIO) {
+    message += "; look at the project, which may be neither as before it nor as after, and into " +
+               store.run_path(run_id) +
+               ", where what it had taken out of the project lies; then forget the run: mixguard "
+               "snapshot prune " +
+               run_id;
+  }
   return {std::move(message), error.code};
 }
 
+class Recoverer {
+ public:
+  Recoverer(const Store& store, const OnRecovery& on_recovery)
+      : store_(store), on_recovery_(on_recovery) {}
+
+  // What was in the middle of its renames comes first. Of those that wrote in place the newest
+  // does: it found what the ones before it had written.
+  Result<std::vector<Recovery>> run(const std::vector<std::string>& ids) {
+    for (const std::string& id : ids) attempt(id, false);
+    for (auto id = captured_.rbegin(); id != captured_.rend(); ++id) attempt(*id, true);
+    if (failed_) return tl::unexpected(std::move(*failed_));
+    return std::move(done_);
+  }
+
+ private:
+  void attempt(const std::string& id, bool captured) {
+    auto finished = finish(id, captured);
+    if (!finished && !failed_) failed_ = unfinished(store_, id, finished.error());
+  }
+
+  Result<void> finish(const std::string& id, bool captured) {
+    auto run = hold_run(store_, id);
+    if (!run && run.error().code == EWOULDBLOCK) return {};  // its owner lives
+    if (!run && run.error().code == ENOENT) return forget_run(store_, id);
+    if (!run) return propagate(run);
+    auto journal = load_journal(run->dir.get(), id);
+    if (!journal) return propagate(journal);
+    const RunState state = *journal ? (*journal)->state : RunState::kBegun;
+    switch (state) {
+      case RunState::kBegun:
+        return done(id, discard_run(*run), Outcome::kDiscarded);
+      case RunState::kCaptured: {
+        if (!captured) {
+          captured_.push_back(id);
+          return {};
+        }
+        auto restored = put_back(store_, *run, **journal);
+        const std::vector<Op>& ops = (*journal)->ops;
+        const bool any =
+            std::any_of(ops.begin(), ops.end(), [](const Op& op) { return op.withheld.empty(); });
+        return done(id, restored, Outcome::kDiscarded, any, left_by(**journal));
+      }
+      case RunState::kIntent: {
+        const bool as_before = (*journal)->ends_as == RunState::kRolledBack;
+        auto finished = carry_out(*run, **journal, true);
+        return done(id, finished, as_before ? Outcome::kDiscarded : Outcome::kRolledForward,
+                    as_before, as_before ? left_by(**journal) : std::vector<std::string>());
+      }
+      case RunState::kDone:
+      case RunState::kRolledBack:
+        return tidy(*run, **journal);
+    }
+    return {};
+  }
+
+  Result<void> done(const std::string& id, const Result<void>& result, Outcome outcome,
+                    bool can_return = false, std::vector<std::string> left = {}) {
+    if (!result) return propagate(result);
+    done_.push_back({id, outcome, can_return, std::move(left)});
+    if (on_recovery_) on_recovery_(done_.back());
+    return {};
+  }
+
+  const Store& store_;
+  const OnRecovery& on_recovery_;
+  std::vector<Recovery> done_;
+  std::vector<std::string> captured_;
+  std::optional<Error> failed_;
+};
+
 }  // namespace
 
-Result<std::vector<Recovery>> recover(const Store& store) {
-  std::vector<Recovery> done;
+Result<std::vector<Recovery>> recover(const Store& store, const OnRecovery& on_recovery) {
   auto active = tree::open_dir(store.fd(), "active");
-  if (!active && active.error().code == ENOENT) return done;
+  if (!active && active.error().code == ENOENT) return std::vector<Recovery>();
   if (!active) return propagate(active);
   auto ids = tree::list(active->get(), store.path() + "/active");
   if (!ids) return propagate(ids);
+  // An editor's or a person's file is no mark of ours.
+  std::erase_if(*ids, [](const std::string& id) { return !is_run_id(id); });
   std::sort(ids->begin(), ids->end());
-  for (const std::string& id : *ids) {
-    if (!is_run_id(id)) continue;  // an editor's or a person's file, no mark of ours
-    if (auto finished = finish(store, id, done); !finished)
-      return tl::unexpected(unfinished(id, finished.error()));
-  }
-  return done;
+  return Recoverer(store, on_recovery).run(*ids);
 }
 
 }  // namespace mixguard::guard

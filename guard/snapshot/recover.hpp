@@ -3,6 +3,7 @@
 
 // Finishing what a crash left half done.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,13 +21,17 @@ struct Recovery {
                      // after
   } outcome = Outcome::kDiscarded;
   bool can_return = false;  // what was in the project until then is kept as what the run undoes
-  // What stays as the run left it, and why: it could not be looked at, or has no sound copy.
-  std::vector<std::string> unseen;
+  // What stays as the run left it, and why: it could not be looked at or put back, or has no sound
+  // copy.
+  std::vector<std::string> left;
 };
 
+using OnRecovery = std::function<void(const Recovery&)>;
+
 // Finishes or discards every run that a crash left behind. The store must be locked, so no live run
-// is touched. Idempotent; a crash during it is recovered by the next call. EBADMSG: what was
-// written down of a run is damaged, so that nobody knows what it was doing.
-Result<std::vector<Recovery>> recover(const Store& store);
+// is touched. Idempotent; a crash during it is recovered by the next call. `on_recovery` is told of
+// each that is over, also when another cannot be finished, which is the Error; EBADMSG: what was
+// written down of that one is damaged, so that nobody knows what it was doing.
+Result<std::vector<Recovery>> recover(const Store& store, const OnRecovery& on_recovery = {});
 
 }  // namespace mixguard::guard

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "guard/snapshot/builds.hpp"
 #include "guard/snapshot/git_lock.hpp"
 #include "guard/snapshot/mix_layout.hpp"
 #include "guard/snapshot/return_plan.hpp"
@@ -20,6 +21,7 @@ namespace mixguard::guard {
 namespace {
 
 constexpr const char* kArea = "before";
+constexpr std::int64_t kMicrosecond = 1000;  // nanoseconds
 
 // A path with what is wanted and what lies there.
 struct Pair {
@@ -34,7 +36,8 @@ class Choice {
   Choice(Objects& objects, const Entry& wanted, const Entry& present)
       : objects_(objects), wanted_(wanted), present_(present) {}
 
-  Result<std::vector<Pair>> of(const RollbackOptions& options) {
+  // `on_damage`: as in compare(), of the paths asked for.
+  Result<std::vector<Pair>> of(const RollbackOptions& options, const OnDamage& on_damage) {
     std::vector<Pair> pairs;
     if (!options.selective()) {
       pairs.push_back({"", wanted_, present_});
@@ -44,6 +47,10 @@ class Choice {
     if (!paths) return propagate(paths);
     for (const std::string& path : *paths) {
       auto pair = at(path);
+      if (!pair && on_damage && is_damage(pair.error())) {
+        on_damage(path);
+        continue;
+      }
       if (!pair) return propagate(pair);
       // A directory that leads to both comes once.
       const auto same = std::find_if(pairs.begin(), pairs.end(),
@@ -175,8 +182,7 @@ Result<bool> is_build(const Objects& objects, const Entry& tree) {
 
 // A tree with what is chosen of it.
 struct Chosen {
-  std::string root;     // Op::root
-  bool sources = true;  // Mix compiles from there
+  std::string root;  // Op::root
   std::vector<Pair> pairs;
 };
 
@@ -207,8 +213,8 @@ Result<void> look_only(const Objects& objects, const Chosen& chosen, OnLoss on_l
 
 class Plan {
  public:
-  Plan(const Objects& objects, Run& run, bool selective, OnLoss on_loss, RollbackReport& report)
-      : objects_(objects), run_(run), selective_(selective), on_loss_(on_loss), report_(report) {
+  Plan(const Objects& objects, Run& run, OnLoss on_loss, RollbackReport& report)
+      : objects_(objects), run_(run), on_loss_(on_loss), report_(report) {
     journal_.kind = RunKind::kRestore;
     journal_.area = run.id + "/" + kArea;
   }
@@ -247,7 +253,6 @@ class Plan {
     for (Op& op : *ops) {
       op.root = chosen.root;
       op.area = op_area;
-      op.touch = selective_ && chosen.sources && !op.attributes && mix_layout::is_source(op.path);
       journal_.ops.push_back(std::move(op));
     }
     return {};
@@ -255,7 +260,6 @@ class Plan {
 
   const Objects& objects_;
   Run& run_;
-  const bool selective_;
   const OnLoss on_loss_;
   RollbackReport& report_;
   Journal journal_;
@@ -296,11 +300,12 @@ class Restoration {
 
   Result<RollbackReport> run() {
     if (auto checked = check_paths(snapshot_, options_); !checked) return propagate(checked);
-    if (auto chosen = choose_project(); !chosen) return propagate(chosen);
+    if (auto chosen = passed("", choose_project()); !chosen) return lost(chosen.error());
     for (const auto& [path, top] : snapshot_.outside) {
-      if (auto chosen = choose_outside(path, top); !chosen) return propagate(chosen);
+      auto chosen = passed(path, choose_outside(path, top));
+      if (!chosen) return lost(chosen.error());
     }
-    if (chosen_.empty())
+    if (chosen_.empty() && report_.skipped.empty())
       return fail("put back what was asked for: none of it is in the snapshot or in the project",
                   ENOENT);
     if (!options_.dry_run) return carry_it_out();
@@ -316,17 +321,7 @@ class Restoration {
     auto captured = capture(store_, objects_, {store_.project_fd(), ""}, "");
     if (!captured) return propagate(captured);
     if (!captured->top) return fail("put back the project: it is gone", ENOENT);
-    if (auto looked = look_at_build(store_.project_fd()); !looked) return looked;
     return choose("", snapshot_.top, *captured->top);
-  }
-
-  // Sources that come back without what was built from them have to be newer than that.
-  Result<void> look_at_build(int live) {
-    if (!options_.selective()) return {};
-    auto time = mix_layout::built_at(live);
-    if (!time) return propagate(time);
-    built_at_ = std::max(built_at_, *time);
-    return {};
   }
 
   // A directory that is gone, or where nothing can be moved to, is left alone.
@@ -338,13 +333,19 @@ class Restoration {
       if (is_asked_for(path)) report_.skipped.push_back(path);
       return {};
     }
-    if (auto looked = look_at_build(live.get()); !looked) return looked;
     if (!is_asked_for(path) && !options_.build) return {};
     auto captured = capture(store_, objects_, {live.get(), path}, "");
     if (!captured) return propagate(captured);
     if (!captured->top) return fail("put back " + path + ": it is gone", ENOENT);
     outside_.emplace(path, std::pair(std::move(*root), std::move(live)));
     return choose(path, top, *captured->top);
+  }
+
+  // Of a tree with damage at its top nothing can be chosen.
+  Result<void> passed(const std::string& root, Result<void> chosen) {
+    if (chosen || on_loss() == OnLoss::kFail || !is_damage(chosen.error())) return chosen;
+    report_.skipped.push_back(root.empty() ? "." : root);
+    return {};
   }
 
   bool is_asked_for(const std::string& root) const {
@@ -357,16 +358,19 @@ class Restoration {
     // Outside, a path dependency has sources; a build or a directory of dependencies has none.
     auto project = find_entry(objects_, wanted, "mix.exs");
     if (!project) return propagate(project);
-    const bool sources = root.empty() || *project;
-    if (options_.build && !sources) {
+    if (options_.build && !root.empty() && !*project) {
       auto built = is_build(objects_, wanted);
       if (!built) return propagate(built);
       if (*built) inside.paths = {""};
     }
     if (options_.selective() && !inside.selective()) return {};
-    auto pairs = Choice(objects_, wanted, present).of(inside);
+    const OnDamage skip = [&](const std::string& path) {
+      report_.skipped.push_back(full_path(root, path));
+    };
+    const bool lenient = on_loss() == OnLoss::kLeaveOut;
+    auto pairs = Choice(objects_, wanted, present).of(inside, lenient ? skip : OnDamage());
     if (!pairs) return propagate(pairs);
-    if (!pairs->empty()) chosen_.push_back({root, sources, std::move(*pairs)});
+    if (!pairs->empty()) chosen_.push_back({root, std::move(*pairs)});
     return {};
   }
 
@@ -388,6 +392,7 @@ class Restoration {
     if (auto written = write_intent(*run, *journal); !written) return propagate(written);
     auto applied = guard::carry_out(*run, *journal, false, options_.on_step);
     if (!applied) return propagate(applied);
+    wait_for_sources(*journal);
     report_ops(journal->ops, report_);
     return std::move(report_);
   }
@@ -405,7 +410,7 @@ class Restoration {
   }
 
   Result<Journal> plan(Run& run) {
-    Plan plan(objects_, run, options_.selective(), on_loss(), report_);
+    Plan plan(objects_, run, on_loss(), report_);
     for (const Chosen& chosen : chosen_) {
       const auto outside = outside_.find(chosen.root);
       auto added =
@@ -416,7 +421,9 @@ class Restoration {
     }
     auto journal = plan.finish();
     if (!journal) return journal;
-    journal->touch_time = mix_layout::time_after(built_at_);
+    auto renewed =
+        renew_sources(store_, snapshot_.time * kMicrosecond, options_.selective(), *journal);
+    if (!renewed) return propagate(renewed);
     if (options_.force) return journal;
     const LiveTrees trees(store_.project_fd(), store_.fd(), journal->extra_roots);
     auto free = refuse_while_git_works(trees, journal->ops, GoingLock::kOfGit);
@@ -429,7 +436,6 @@ class Restoration {
   const Snapshot& snapshot_;
   const RollbackOptions& options_;
   RollbackReport report_;
-  std::int64_t built_at_ = 0;
   std::vector<Chosen> chosen_;
   std::map<std::string, std::pair<ExtraRoot, tree::UniqueFd>> outside_;
 };

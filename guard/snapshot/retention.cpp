@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 #include <utility>
 
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/live_objects.hpp"
-#include "guard/snapshot/manifest.hpp"
 #include "guard/snapshot/run.hpp"
 #include "guard/snapshot/snapshot.hpp"
 #include "guard/snapshot/tree.hpp"
@@ -57,7 +57,7 @@ class Pruner {
   }
 
  private:
-  // Oldest first. A run that has not ended is none of ours, unless nobody can end it.
+  // Oldest first. A run that has not ended, or of which that is not known, goes only by its name.
   Result<void> list() {
     auto snapshots = snapshot_ids(store_);
     if (!snapshots) return propagate(snapshots);
@@ -68,9 +68,12 @@ class Pruner {
       auto journal = read_journal(store_, id);
       if (!journal) {
         pruned_.kept_back.push_back(journal.error().message);
-        unreadable_.insert(id);
+        unfinished_.insert(id);
       }
-      if (journal && !journal->is_over() && !can_be_finished(id, *journal)) unreadable_.insert(id);
+      if (journal && !journal->is_over()) {
+        pinned_.merge(needs_of(id, *journal));
+        unfinished_.insert(id);
+      }
       if (!journal || !journal->is_over()) continue;
       std::set<std::string> needs = needs_of(id, *journal);
       kept_.push_back({std::move(id), false, std::move(needs)});
@@ -79,22 +82,22 @@ class Pruner {
     return {};
   }
 
-  [[nodiscard]] bool can_be_finished(const std::string& id, const Journal& journal) const {
-    if (journal.state != RunState::kCaptured) return true;
-    const auto dir = tree::open_dir(store_.fd(), "runs/" + id);
-    const auto manifest = dir ? load_manifest(dir->get()) : propagate(dir);
-    return manifest.has_value() || manifest.error().code != EBADMSG;
-  }
-
   Result<void> choose_named(const std::string& id) {
     const auto place = std::lower_bound(
         kept_.begin(), kept_.end(), id,
         [](const Kept& kept, const std::string& wanted) { return kept.id < wanted; });
     const bool known = place != kept_.end() && place->id == id;
-    if (!known && !unreadable_.contains(id))
-      return fail("there is no snapshot or ended run " + id + "; mixguard snapshot list", ENOENT);
-    // One that cannot be read can only be told to go.
-    if (!known) kept_.insert(place, {id, false, {}});
+    if (!known && !unfinished_.contains(id))
+      return fail("there is no snapshot or run " + id + "; mixguard snapshot list", ENOENT);
+    if (!known) {
+      // Recovery could not end it. Its owner holds it while there is one.
+      auto run = hold_run(store_, id);
+      if (!run && run.error().code == EWOULDBLOCK)
+        return fail("forget run " + id + ": its command has not ended", EBUSY);
+      if (!run) return propagate(run);
+      if (!retention_.dry_run) held_.emplace(id, std::move(*run));
+      kept_.insert(place, {id, false, {}});
+    }
     chosen_.insert(id);
     return {};
   }
@@ -149,6 +152,10 @@ class Pruner {
 
   // The newest first: a rollback that stays keeps what it undid.
   void keep_what_is_needed() {
+    for (const std::string& needed : pinned_) {
+      if (chosen_.erase(needed) != 0)
+        pruned_.kept_back.push_back("run " + needed + " stays: one that has not ended needs it");
+    }
     for (auto kept = kept_.rbegin(); kept != kept_.rend(); ++kept) {
       if (chosen_.contains(kept->id)) continue;
       for (const std::string& needed : kept->needs) {
@@ -170,6 +177,8 @@ class Pruner {
   }
 
   Result<void> remove_run(const std::string& id) {
+    const auto held = held_.find(id);
+    if (held != held_.end()) return discard_run(held->second);
     auto run = hold_run(store_, id);
     if (!run) return propagate(run);
     return discard_run(*run);
@@ -191,7 +200,9 @@ class Pruner {
   Objects& objects_;
   const Retention& retention_;
   std::vector<Kept> kept_;
-  std::set<std::string> unreadable_;
+  std::set<std::string> unfinished_;  // or unreadable
+  std::map<std::string, Run> held_;   // of these, what goes
+  std::set<std::string> pinned_;      // what they need
   std::set<std::string> chosen_;
   Pruned pruned_;
 };

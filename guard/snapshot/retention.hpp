@@ -16,7 +16,8 @@
 namespace mixguard::guard {
 
 struct Retention {
-  std::vector<std::string> ids;            // these
+  // These; a run that recovery could not end, too, once its command is no more.
+  std::vector<std::string> ids;
   std::optional<std::size_t> count;        // all but the newest so many
   std::optional<std::int64_t> not_before;  // what is older; microseconds since 1970
   std::size_t at_least = 0;                // the newest so many are never too old

@@ -52,6 +52,14 @@ Result<void> ReturnPlan::plan(const std::string& path, const std::optional<Entry
     ops_.push_back(std::move(op));
     return {};
   }
+  // Of a directory whose listing is damaged nothing could be made but its name.
+  if (wanted && wanted->is_dir() && on_loss_ == OnLoss::kLeaveOut) {
+    const auto listing = get_listing(objects_, wanted->content);
+    if (!listing && is_damage(listing.error())) {
+      left_alone_.emplace_back(path, Uncovered::kDamaged);
+      return {};
+    }
+  }
   // Where the other side of the operation goes.
   if (!area_.of(path)) {
     auto parent = tree::make_dirs(area_fd_, tree::split(path).parent);
@@ -64,7 +72,8 @@ Result<void> ReturnPlan::plan(const std::string& path, const std::optional<Entry
     if (auto made = made_.make(path, *wanted); !made) return made;
     auto node = area_.look(path);
     if (!node) return propagate(node);
-    if (!*node) return {};  // left out, and said in the end
+    if (!*node && on_loss_ == OnLoss::kLeaveOut) return {};  // left out, and said in the end
+    if (!*node) return fail("put back " + path + ": what was made of it is gone", ESTALE);
     op.after.emplace(**node);
   }
   if (op.before || op.after) ops_.push_back(std::move(op));

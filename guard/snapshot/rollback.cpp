@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "guard/snapshot/apply.hpp"
+#include "guard/snapshot/builds.hpp"
 #include "guard/snapshot/durability.hpp"
 #include "guard/snapshot/git_lock.hpp"
 #include "guard/snapshot/history.hpp"
@@ -70,6 +71,26 @@ Result<std::vector<Target>> find_targets(const Store& store, const std::string& 
   std::vector<Target> one;
   one.push_back({run_id, std::move(*journal)});
   return one;
+}
+
+// Back to the newest run that brought the code or the lock's line that there is now, of each of the
+// dependencies: what later runs compiled of it goes with it. The last run, where none did.
+Result<std::vector<Target>> since_last_change(const Store& store,
+                                              const std::vector<DependencyChoice>& dependencies) {
+  auto targets = in_force(store, any_run, any_run, SIZE_MAX);
+  if (!targets) return targets;
+  std::size_t count = 1;
+  for (const DependencyChoice& choice : dependencies) {
+    for (std::size_t i = 0; i < targets->size(); ++i) {
+      auto changed = DependencyUndo::is_source_of(store, targets->at(i).journal, choice);
+      if (!changed) return propagate(changed);
+      if (!*changed) continue;
+      count = std::max(count, i + 1);
+      break;
+    }
+  }
+  targets->resize(count);
+  return targets;
 }
 
 // Plans the undoing of runs, newest first, as one list of operations: one for each path, which puts
@@ -292,9 +313,6 @@ class Planner {
     undo.after = *stored;
     undo.area = step.area();
     undo.root = op.root;
-    undo.touch = options_.selective() && op.root.empty() &&
-                 !tree::is_at_or_below(op.path, step.target.journal.build) &&
-                 mix_layout::is_source(op.path);
     forget_below(full);
     current_.push_back(std::move(undo));
     return {};
@@ -442,32 +460,16 @@ Result<void> make_displaced_durable(const Store& store, const Journal& journal) 
   return {};
 }
 
-// What is built may be newer than the run that is undone, and sources have to be newer than that.
-Result<std::int64_t> time_for_sources(const Store& store, const Journal& journal) {
-  const LiveTrees trees(store.project_fd(), store.fd(), journal.extra_roots);
-  std::vector<std::string> roots{""};
-  for (const ExtraRoot& root : journal.extra_roots) roots.push_back(root.path);
-  std::int64_t built = 0;
-  for (const std::string& root : roots) {
-    const auto live = trees.of(root);
-    auto at = live ? mix_layout::built_at(*live) : propagate(live);
-    if (!at) return at;
-    built = std::max(built, *at);
-  }
-  return mix_layout::time_after(built);
-}
-
 Result<void> undo(const Store& store, const std::vector<Target>& targets,
                   const DependencyUndo& dependencies, const std::string& undo_id, Journal& journal,
                   const RollbackOptions& options) {
   if (options.force) {
     if (auto synced = make_displaced_durable(store, journal); !synced) return synced;
   }
-  if (options.selective()) {
-    auto time = time_for_sources(store, journal);
-    if (!time) return propagate(time);
-    journal.touch_time = *time;
-  }
+  std::int64_t moment = targets.front().journal.settled;
+  for (const Target& target : targets) moment = std::min(moment, target.journal.settled);
+  auto renewed = renew_sources(store, moment, options.selective(), journal);
+  if (!renewed) return renewed;
   auto run = make_run(store, undo_id);
   if (!run) return propagate(run);
   journal.kind = RunKind::kRollback;
@@ -475,7 +477,9 @@ Result<void> undo(const Store& store, const std::vector<Target>& targets,
   for (const Target& target : targets) journal.undoes.push_back(target.id);
   if (auto prepared = dependencies.prepare(*run, journal.ops); !prepared) return prepared;
   if (auto written = write_intent(*run, journal); !written) return written;
-  return carry_out(*run, journal, false, options.on_step);
+  if (auto done = carry_out(*run, journal, false, options.on_step); !done) return done;
+  wait_for_sources(journal);
+  return {};
 }
 
 Result<DependencyUndo> plan_dependencies(const Store& store, const std::vector<Target>& targets,
@@ -565,14 +569,24 @@ Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
     if (!targets) return propagate(targets);
     return undo_all(store, *targets, options);
   }
-  // Where all of the newest was undone part by part, or by hand, the one before it is the last.
+  if (!options.dependencies.empty()) {
+    auto targets = since_last_change(store, options.dependencies);
+    if (!targets) return propagate(targets);
+    return undo_all(store, *targets, options);
+  }
+  // Where all of the newest was undone part by part, or by hand, or where it changed nothing of
+  // what is asked for, the one before it is the last.
+  std::optional<Result<RollbackReport>> first;
   for (std::string below;;) {
     const auto is_older = [&](const std::string& id) { return below.empty() || id < below; };
     auto target = in_force(store, is_older, any_run, 1);
-    if (!target) return propagate(target);
+    if (!target) return first ? std::move(*first) : propagate(target);
     auto report = undo_all(store, *target, options);
-    if (report || report.error().code != EALREADY || options.selective()) return report;
+    const int code = report ? 0 : report.error().code;
+    const bool passes = options.selective() ? code == ENOENT : code == EALREADY;
+    if (!passes) return report;
     below = target->front().id;
+    if (!first && options.selective()) first.emplace(std::move(report));
   }
 }
 

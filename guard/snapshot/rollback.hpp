@@ -56,11 +56,13 @@ struct RollbackReport {
 // Adds what became of the operations, in the order of paths.
 void report_ops(const std::vector<Op>& ops, RollbackReport& report);
 
-// Undoes the run `run_id`, or with "last" the newest run that is committed and not rolled back yet
-// and of which anything is left to undo, or those that the options choose. Of a path that several
-// of them changed, the version from before the oldest is put back; where somebody edited it between
-// two of them, that edit is what is put back, and the path is reported as skipped. The store must
-// be locked. Fails without having changed anything when there is no such run.
+// Undoes the run `run_id`, or those that the options choose; or with "last" the newest that is
+// committed and not rolled back yet and of which anything is left to undo, or that changed what is
+// asked for. With "last" and dependencies: all back to the newest that changed the code or the lock
+// of one. Of a path that several of them changed, the version from before the oldest is put back;
+// where somebody edited it between two of them, that edit is what is put back, and the path is
+// reported as skipped. The store must be locked. Fails without having changed anything when there
+// is no such run.
 Result<RollbackReport> rollback(const Store& store, const std::string& run_id,
                                 const RollbackOptions& options);
 

@@ -58,6 +58,7 @@ Result<void> mark_ended(int store, const std::string& run_id) {
 Result<void> write_outcomes(const Run& run, const Journal& journal) {
   for (const auto& [id, state] : journal.outcomes) {
     auto dir = tree::open_dir(run.store.get(), "runs/" + id);
+    if (!dir && dir.error().code == ENOENT) continue;  // forgotten
     if (!dir) return propagate(dir);
     auto other = load_journal(dir->get(), id);
     if (!other && other.error().code == EBADMSG) continue;  // nothing is undone by it any more

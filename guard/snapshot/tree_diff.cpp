@@ -72,13 +72,14 @@ Result<void> compare(const Objects& objects, const std::string& path,
     const Difference at = std::move(pending.back());
     pending.pop_back();
     const bool into = at.attributes_only() && at.before->is_kept() && at.after->is_kept();
-    if (!into || !same_attributes(*at.before, *at.after)) {
-      if (auto visited = visit(at); !visited) return visited;
+    if (into && at.before->content != at.after->content) {
+      if (auto added = add_children(objects, at, pending); !added) {
+        if (auto passed = pass_over(at.path, added.error(), on_damage); !passed) return passed;
+        continue;
+      }
     }
-    if (!into || at.before->content == at.after->content) continue;
-    if (auto added = add_children(objects, at, pending); !added) {
-      if (auto passed = pass_over(at.path, added.error(), on_damage); !passed) return passed;
-    }
+    if (into && same_attributes(*at.before, *at.after)) continue;
+    if (auto visited = visit(at); !visited) return visited;
   }
   return {};
 }

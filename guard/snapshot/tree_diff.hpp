@@ -31,8 +31,8 @@ struct Difference {
 };
 [[nodiscard]] Change change_of(const Difference& difference);
 
-// Told of each directory whose listing is damaged: what is in it is passed over. Without one that
-// is an Error, which names the path.
+// Told of each directory whose listing is damaged: it is passed over with all that is in it.
+// Without one that is an Error, which names the path.
 using OnDamage = std::function<void(const std::string& path)>;
 
 // Calls `visit` for each difference, a directory before what is in it, in the order of paths.

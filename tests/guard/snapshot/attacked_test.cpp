@@ -283,7 +283,7 @@ TEST_CASE("what a command that writes in place closed to its owner is known and 
     REQUIRE(recovered);
     REQUIRE(recovered->size() == 1);
     CHECK(recovered->front().can_return);
-    CHECK(recovered->front().unseen == Lines{});
+    CHECK(recovered->front().left == Lines{});
   }
   CHECK(project.state() == before);
 }

@@ -410,8 +410,25 @@ TEST_CASE("a dependency that was not changed is an error that names those that w
   REQUIRE_FALSE(report);
   CHECK(report.error().code == ENOENT);
   CHECK(report.error().message.ends_with("it did not change the dependency c; it changed a, b"));
+  const auto other = run(store, kAll, [] { write_file("x", "1"); });
+  const auto none = rollback(store, other.run_id, only("a"));
+  REQUIRE_FALSE(none);
+  CHECK(none.error().message.ends_with("nor any other"));
+}
+
+TEST_CASE("without a run a dependency goes back to what it was before its last change") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto updated = run(store, kAll, [] { update_both(); });
+  // What was compiled of it since is no change of it.
+  run(store, kAll, [] { write_file("_build/dev/lib/a/ebin/a.beam", "later"); });
   run(store, kAll, [] { write_file("x", "1"); });
-  CHECK(rollback(store, "last", only("a")).error().message.ends_with("nor any other"));
+  const auto report = undo(store, "last", only("a"));
+  CHECK(report.run_ids.back() == updated.run_id);
+  CHECK(project.read("mix.lock") == lock_of("1", "2"));
+  CHECK(project.read("x") == "1");
 }
 
 TEST_CASE("paths tell what belongs to a dependency") {

@@ -457,7 +457,7 @@ TEST_CASE("check() tells what index and packs do not agree on", "[objects]") {
   }
   SECTION("a row that makes no sense") {
     run_sql(index_of(project), "UPDATE objects SET kept = -1 WHERE kept = 2");
-    CHECK(open_objects(store).get(object_id_of("bb")).error().code == EBADMSG);
+    CHECK(open_objects(store).get(object_id_of("bb")).error().code == ESTALE);
     CHECK(open_objects(store).get(object_id_of("bb")) == "bb");
   }
 }

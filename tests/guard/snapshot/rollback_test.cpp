@@ -518,5 +518,25 @@ TEST_CASE("a version from before that was written in the store is reported, and 
   CHECK(check->damage.size() == 1);
 }
 
+TEST_CASE("without a run the newest that changed the path is undone") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  for (const char* name : {"a", "b"}) project.write(name, "0");
+  const Store store = project.store();
+  const auto of_a = run(store, kAll, [] { write_file("a", "1"); });
+  run(store, kAll, [] { write_file("b", "1"); });
+  RollbackOptions options;
+  options.paths = {"a"};
+  const auto report = rollback(store, "last", options);
+  REQUIRE(report);
+  CHECK(report->run_ids == Lines{of_a.run_id});
+  CHECK(project.read("a") == "0");
+  CHECK(project.read("b") == "1");
+  options.paths = {"c"};
+  const auto none = rollback(store, "last", options);
+  REQUIRE_FALSE(none);
+  CHECK(none.error().message.ends_with("it changed nothing of what was asked for"));
+}
+
 }  // namespace
 }  // namespace mixguard::guard
