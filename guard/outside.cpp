@@ -469,7 +469,8 @@ std::vector<std::string> directories_beside(const Project& project, const std::s
   std::vector<std::string> found = search.search();
   for (const Moved& moved : kMoved) {
     const std::string value = environment_variable(moved.variable).value_or("");
-    const std::string real = value.starts_with('/') ? real_path(value) : std::string();
+    const std::string real =
+        value.empty() ? std::string() : real_path(normal_path(join_path(project.root, value)));
     if (real.empty() || is_within(real, project.root)) continue;
     auto why = why_kept_out(real, project.root, real_home);
     if (!why && is_hidden_in(real_home, real)) why = "it is in a hidden directory of the home";

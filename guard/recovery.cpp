@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard/recovery.hpp"
 
+#include <array>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "guard/audit/log.hpp"
 
@@ -9,23 +11,33 @@ namespace mixguard::guard {
 
 namespace {
 
+std::string what_became(const Recovery& one) {
+  const std::string command = "mixguard rollback " + one.run_id;
+  switch (one.outcome) {
+    case Recovery::Outcome::kRolledForward:
+      return "its commit is finished, the project is as after it";
+    case Recovery::Outcome::kKept:
+      return one.can_return
+                 ? "it wrote in place, and what it wrote stays; to take it back: " + command
+                 : "it wrote in place, and had changed nothing";
+    case Recovery::Outcome::kDiscarded:
+      return std::string("it was dropped, the project is as before it") +
+             (one.left.empty() ? "" : ", but for what is named below") +
+             (one.can_return ? "; to have back what was there: " + command : "");
+  }
+  return "";
+}
+
 void say(const Recovery& one, const Console& console) {
-  const bool forward = one.outcome == Recovery::Outcome::kRolledForward;
-  console.say(
-      forward
-          ? "recovered run " + one.run_id + ": its commit is finished, the project is as after it"
-          : "recovered run " + one.run_id + ": it was dropped, the project is as before it" +
-                (one.left.empty() ? "" : ", but for what is named below") +
-                (one.can_return ? "; to have back what was there: mixguard rollback " + one.run_id
-                                : ""));
+  console.say("recovered run " + one.run_id + ": " + what_became(one));
   for (const std::string& what : one.left)
     console.warn("stays as that run left it: " + printable(what));
 }
 
 nlohmann::ordered_json record_of(const Recovery& one) {
-  const bool forward = one.outcome == Recovery::Outcome::kRolledForward;
+  constexpr std::array<std::string_view, 3> kOutcomes = {"discarded", "rolled_forward", "kept"};
   nlohmann::ordered_json record{{"run_id", one.run_id},
-                                {"outcome", forward ? "rolled_forward" : "discarded"}};
+                                {"outcome", kOutcomes.at(static_cast<std::size_t>(one.outcome))}};
   if (!one.left.empty()) {
     nlohmann::ordered_json left = nlohmann::ordered_json::array();
     for (const std::string& what : one.left) left.push_back(printable(what));

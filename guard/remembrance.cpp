@@ -96,6 +96,10 @@ std::vector<std::string> entries_of(const std::string& root) {
 // anyway.
 Result<void> make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};
+  if (errno == ENOENT && path != "/") {
+    if (auto made = make_directory(parent_path(path)); !made) return made;
+    if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};
+  }
   return fail("make " + path + ": " + std::strerror(errno), errno);
 }
 
@@ -291,7 +295,8 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
       notes_.push_back("write \"" + pattern + "\" needs an overlay; it is read-only in this run");
   }
 
-  Result<Preimage> captured = Preimage::capture(store, run_id, roots);
+  Result<Preimage> captured =
+      Preimage::capture(store, run_id, roots, live_ ? WhenKilled::kKept : WhenKilled::kPutBack);
   if (!captured) return propagate(captured);
   preimage_.emplace(std::move(*captured));
   for (const auto& [path, why] : preimage_->skipped()) {
@@ -346,6 +351,7 @@ Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
   Result<ChangeSet> changes = transaction_->changes(policy_);
   if (!changes) return propagate(changes);
   result_.changes = std::move(*changes);
+  hold_back_build();
   const bool refused =
       result_.changes.has(Disposition::kQuarantine) || result_.changes.has(Disposition::kConflict);
   result_.not_committed = result_.changes.has(Disposition::kConflict) || (strict && refused);
@@ -353,6 +359,24 @@ Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
   if (auto committed = commit(result_.changes); !committed) return propagate(committed);
   note_quarantine();
   return result_;
+}
+
+// What was compiled from sources that do not come along is not what the project says: Mix would
+// take it for current, by its time.
+void Remembrance::hold_back_build() {
+  const auto& all = result_.changes.changes;
+  const auto source = std::find_if(all.begin(), all.end(), [&](const Change& change) {
+    return change.disposition != Disposition::kCommit && change.kind != ChangeKind::kCreated &&
+           takes_code_along(change, outside_);
+  });
+  if (source == all.end()) return;
+  const std::string why = "compiled, perhaps from " + source->path + ", which is not committed";
+  for (Change& change : result_.changes.changes) {
+    if (change.disposition != Disposition::kCommit || !is_within(change.path, outside_.build))
+      continue;
+    change.disposition = Disposition::kQuarantine;
+    change.why = why;
+  }
 }
 
 void Remembrance::note_quarantine() {

@@ -75,6 +75,7 @@ class Remembrance {
 
   void take(ChangeSet changes);
   void note_unseen();
+  void hold_back_build();
   Result<void> commit(const ChangeSet& set);
   Result<RunResult> discarded();
   Result<RunResult> keep_build_of(ChangeSet changes);

@@ -15,9 +15,9 @@ int recover_store(const Invocation& invocation, Console& console) {
                          [&](const Store&, const std::vector<Recovery>& recovered) -> Result<int> {
                            nlohmann::ordered_json list = nlohmann::ordered_json::array();
                            for (const Recovery& one : recovered) {
-                             const bool forward = one.outcome == Recovery::Outcome::kRolledForward;
+                             const bool before = one.outcome == Recovery::Outcome::kDiscarded;
                              list.push_back({{"run_id", one.run_id},
-                                             {"project", forward ? "as after" : "as before"},
+                                             {"project", before ? "as before" : "as after"},
                                              {"left", one.left}});
                            }
                            if (console.json()) {

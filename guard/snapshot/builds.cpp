@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "guard/files.hpp"
 #include "guard/snapshot/mix_layout.hpp"
 #include "guard/snapshot/roots.hpp"
 #include "guard/snapshot/run.hpp"
@@ -19,8 +20,10 @@ namespace {
 constexpr std::size_t kRuns = 32;  // so many of the newest are asked where they had their builds
 constexpr const char* kDefault = "_build";
 
+}  // namespace
+
 // One that cannot be read tells nothing.
-Result<std::set<std::string>> places_of_runs(const Store& store) {
+Result<std::set<std::string>> moved_builds(const Store& store) {
   auto ids = store.runs();
   if (!ids) return propagate(ids);
   std::set<std::string> places;
@@ -29,8 +32,19 @@ Result<std::set<std::string>> places_of_runs(const Store& store) {
     const auto journal = read_journal(store, *id);
     if (journal && journal->build != kDefault) places.insert(journal->build);
   }
+  const std::string& root = store.project_root();
+  for (const char* variable : {"MIX_BUILD_PATH", "MIX_BUILD_ROOT"}) {
+    const auto value = environment_variable(variable);
+    if (!value || value->empty()) continue;
+    const std::string path = normal_path(join_path(root, *value));
+    places.insert(is_within(path, root) ? tree::path_below(path, root) : path);
+  }
+  places.erase(std::string());
+  places.erase(kDefault);
   return places;
 }
+
+namespace {
 
 class Builds {
  public:
@@ -59,7 +73,7 @@ bool replaces(const Op& op, const std::string& full) {
 }
 
 Result<Builds> Builds::find(const Store& store, const std::vector<ExtraRoot>& roots) {
-  auto places = places_of_runs(store);
+  auto places = moved_builds(store);
   if (!places) return propagate(places);
   Builds builds;
   builds.places_ = {places->begin(), places->end()};

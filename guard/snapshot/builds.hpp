@@ -8,12 +8,18 @@
 // of the version that it replaces goes on running.
 
 #include <cstdint>
+#include <set>
+#include <string>
 
 #include "guard/snapshot/journal.hpp"
 #include "guard/snapshot/store.hpp"
 #include "policy/result.hpp"
 
 namespace mixguard::guard {
+
+// Where the newest runs had their builds, and the caller has his (MIX_BUILD_PATH, MIX_BUILD_ROOT),
+// when that is not the project's _build: relative to the project, or absolute.
+Result<std::set<std::string>> moved_builds(const Store& store);
 
 // Gives what comes back and Mix compiles, in the project and in path dependencies, a time later
 // than everything compiled (Op::touch, Journal::touch_time): with `always`, or where code that was

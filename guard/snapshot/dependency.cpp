@@ -240,6 +240,33 @@ class DependencyUndo::Impl {
     return text;
   }
 
+  // Half of it would be put back where Mix has it in other places than by default.
+  [[nodiscard]] std::string why_elsewhere(const DependencyChoice& choice) const {
+    for (const Journal* run : request_.runs) {
+      if (run->build != "_build")
+        return "it was compiled to " + run->build + "; roll back the run as a whole";
+      for (const Op& op : run->ops) {
+        const std::string_view first = std::string_view(op.path).substr(0, op.path.find('/'));
+        if (!op.root.empty() && choice.directory.empty() && first == choice.name)
+          return "it was fetched to " + op.root + "; roll back the run as a whole";
+      }
+    }
+    if (!choice.directory.empty()) return "";
+    const bool locked = std::any_of(locks_.begin(), locks_.end(), [&](const auto& lock) {
+      return lock.second.changes(choice.name);
+    });
+    bool code = false;
+    each_op([&](const Op& op) { code = code || is_code(choice, op.path); });
+    const auto places = code_of(choice);
+    const bool absent = !code && places && places->empty();
+    if (locked && absent)
+      return "its code is not in deps/" + choice.name + "; roll back the run as a whole";
+    const auto lock = tree::Parents(project_).look("mix.lock");
+    if (code && locks_.empty() && lock && !*lock)
+      return "its lock is not in mix.lock; roll back the run as a whole";
+    return "";
+  }
+
   // Why nothing of it can be done; empty when there is no reason.
   [[nodiscard]] std::string obstacle(const DependencyChoice& choice) const {
     for (const auto& [path, lock] : locks_) {
@@ -247,6 +274,7 @@ class DependencyUndo::Impl {
       if (!request_.force && lock.changes(choice.name) && lock.is_edited(choice.name))
         return "its line in " + path + " was edited since";
     }
+    if (auto moved = why_elsewhere(choice); !moved.empty()) return moved;
     const std::string inside = choice.directory.empty() ? "deps/" + choice.name : choice.directory;
     std::string why;
     each_op([&](const Op& op) {

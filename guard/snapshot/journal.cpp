@@ -106,6 +106,7 @@ json to_json(const Journal& journal) {
           {"ops", std::move(ops)},
           {"quarantined", std::move(quarantined)},
           {"closed", std::move(closed)},
+          {"keeps", journal.keeps},
           {"left", to_json(journal.left)},
           {"locks", std::move(locks)},
           {"outcomes", std::move(outcomes)}};
@@ -273,6 +274,8 @@ std::optional<Journal> from_json(const json& document) {
                                 reader.bytes(reader.item(value, 0)),
                                 reader.integer<mode_t>(reader.item(value, 1))});
   }
+  if (document.is_object() && document.contains("keeps"))
+    journal.keeps = reader.flag(document["keeps"]);
   if (document.is_object() && document.contains("left"))
     journal.left = read_paths(reader, document["left"]);
   if (document.is_object() && document.contains("locks")) {

@@ -138,7 +138,9 @@ struct Journal {
   // Directories in which operations rename and which their owner may not write: opened for as long
   // as the operations are carried out.
   std::vector<ClosedDirectory> closed;
-  // Of a run that is put back: what stays as the run left it, and why, for people.
+  // Of one that writes in place: what it wrote stays even when its owner dies.
+  bool keeps = false;
+  // Of a run that is put back, or kept so: what stays as the run left it, and why, for people.
   std::vector<std::string> left;
   std::vector<LockLines> locks;  // of each mix.lock that an operation brings
   std::vector<std::pair<std::string, RunState>> outcomes;  // of other runs, when this one is done

@@ -11,6 +11,7 @@
 
 #include "guard/snapshot/capture.hpp"
 #include "guard/snapshot/objects.hpp"
+#include "guard/snapshot/others.hpp"
 #include "guard/snapshot/return_plan.hpp"
 #include "guard/snapshot/tree.hpp"
 #include "guard/snapshot/tree_diff.hpp"
@@ -166,11 +167,17 @@ Result<std::vector<Op>> way_back(const Store& store, const Run& run, const Manif
   return make_way_back(run, before, *present, OnLoss::kLeaveOut);
 }
 
+std::vector<std::string> texts_of(const Preimage::Skipped& skipped) {
+  std::vector<std::string> texts;
+  for (const auto& [path, why] : skipped) texts.push_back(uncovered_text(path, why));
+  return texts;
+}
+
 Result<void> bring_back(const Store& store, Run& run, Journal& journal, const Manifest& before,
                         std::optional<Present>& present) {
   auto ops = way_back(store, run, before, present);
   if (!ops) return propagate(ops);
-  for (const auto& [path, why] : present->unseen) journal.left.push_back(uncovered_text(path, why));
+  journal.left = texts_of(present->unseen);
   if (ops->empty()) return discard_run(run);
   journal.ops = std::move(*ops);
   journal.ends_as = RunState::kRolledBack;
@@ -178,16 +185,54 @@ Result<void> bring_back(const Store& store, Run& run, Journal& journal, const Ma
   return carry_out(run, journal, false);
 }
 
+// Without what is only a directory's time.
+bool is_change(const Op& op) {
+  return !op.attributes || op.attributes->first.differs(op.attributes->second);
+}
+
+// What the run changed stays as its undo set; a run without any change is discarded.
+Result<ChangeSet> keep_changes(const Store& store, Run& run, Journal& journal,
+                               const Manifest& before, std::optional<Present>& present) {
+  auto set = changes_in(before, *present);
+  if (!set) return set;
+  journal.left = texts_of(present->unseen);
+  if (set->changes.empty()) {
+    if (auto discarded = discard_run(run); !discarded) return propagate(discarded);
+    return set;
+  }
+  auto ops = way_back(store, run, before, present);
+  if (!ops) return propagate(ops);
+  set = changes_in(before, *present);
+  if (!set) return set;
+  journal.left = texts_of(present->unseen);
+  for (Op& op : *ops) {
+    std::swap(op.before, op.after);
+    if (op.attributes) std::swap(op.attributes->first, op.attributes->second);
+  }
+  auto gone = leave_to_others(store, run.id, journal.since, *ops);
+  if (!gone) return propagate(gone);
+  std::erase_if(set->changes, [&](const Change& change) { return gone->contains(change.path); });
+  if (set->changes.empty() && std::none_of(ops->begin(), ops->end(), is_change)) {
+    if (auto discarded = discard_run(run); !discarded) return propagate(discarded);
+    return set;
+  }
+  journal.ops = std::move(*ops);
+  note_lock_lines(journal, store.project_fd(), true);
+  if (auto closed = close_journal(run, journal); !closed) return propagate(closed);
+  return set;
+}
+
 }  // namespace
 
 Result<Preimage> Preimage::capture(const Store& store, const std::string& run_id,
-                                   const std::vector<std::string>& roots) {
+                                   const std::vector<std::string>& roots, WhenKilled when_killed) {
   auto run = make_run(store, run_id);
   if (!run) return propagate(run);
   Preimage preimage;
   preimage.run_ = std::move(*run);
   preimage.journal_.kind = RunKind::kPreimage;
   preimage.journal_.area = run_id + "/" + kArea;
+  preimage.journal_.keeps = when_killed == WhenKilled::kKept;
   auto captured = preimage.take(store, roots);
   if (!captured) {
     // The first failure is the one to report; what is left of the run recover() removes.
@@ -222,24 +267,9 @@ Result<ChangeSet> Preimage::keep(const Store& store) {
   auto looked = look_again(store, before_);
   if (!looked) return propagate(looked);
   std::optional<Present> present(std::move(*looked));
-  auto set = changes_in(before_, *present);
-  if (!set) return set;
-  if (set->changes.empty()) {
-    unseen_ = std::move(present->unseen);
-    if (auto gone = discard_run(run_); !gone) return propagate(gone);
-    return set;
-  }
-  auto ops = way_back(store, run_, before_, present);
-  if (!ops) return propagate(ops);
-  unseen_ = std::move(present->unseen);
-  for (Op& op : *ops) {
-    std::swap(op.before, op.after);
-    if (op.attributes) std::swap(op.attributes->first, op.attributes->second);
-  }
-  journal_.ops = std::move(*ops);
-  note_lock_lines(journal_, store.project_fd(), true);
-  if (auto closed = close_journal(run_, journal_); !closed) return propagate(closed);
-  return changes_in(before_, *present);
+  auto set = keep_changes(store, run_, journal_, before_, present);
+  if (present) unseen_ = std::move(present->unseen);
+  return set;
 }
 
 Result<ChangeSet> Preimage::restore(const Store& store) {
@@ -255,13 +285,16 @@ Result<ChangeSet> Preimage::restore(const Store& store) {
   return changes_in(before_, *present);
 }
 
-Result<void> restore_preimage(const Store& store, Run& run, Journal& journal) {
+Result<void> end_preimage(const Store& store, Run& run, Journal& journal) {
   auto before = load_manifest(run.dir.get());
   if (!before) return propagate(before);
   auto looked = look_again(store, *before);
   if (!looked) return propagate(looked);
   std::optional<Present> present(std::move(*looked));
-  return bring_back(store, run, journal, *before, present);
+  if (!journal.keeps) return bring_back(store, run, journal, *before, present);
+  auto kept = keep_changes(store, run, journal, *before, present);
+  if (!kept) return propagate(kept);
+  return {};
 }
 
 }  // namespace mixguard::guard

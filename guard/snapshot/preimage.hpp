@@ -7,7 +7,8 @@
 // afterwards either that comes back, or what the command changed of it is made again in the store
 // and stays there as the undo set of a run that can be rolled back like any other.
 //
-// What others change below the roots meanwhile counts as the run's own change.
+// What others change below the roots meanwhile counts as the run's own change, unless they are runs
+// with an undo set of their own.
 
 #include <string>
 #include <utility>
@@ -22,15 +23,20 @@
 
 namespace mixguard::guard {
 
+// What becomes of what a run wrote when its owner dies: a task's is half done, a server's is its
+// work.
+enum class WhenKilled { kPutBack, kKept };
+
 class Preimage {
  public:
   // Captures the project-relative `roots` (files or directories; "" is the whole project, the store
   // left out). A root that does not exist is remembered as absent. All of it is on disk when this
   // returns: the command may start. The store must be locked meanwhile, and again for changes(),
   // keep() and restore(), but not in between: recover() leaves a run alone while its Preimage
-  // exists, and restores it when its process has died.
+  // exists, and ends it when its process has died.
   static Result<Preimage> capture(const Store& store, const std::string& run_id,
-                                  const std::vector<std::string>& roots);
+                                  const std::vector<std::string>& roots,
+                                  WhenKilled when_killed = WhenKilled::kPutBack);
 
   // What below the roots could not be captured, and why: it is never restored.
   using Skipped = std::vector<std::pair<std::string, Uncovered>>;
@@ -71,7 +77,8 @@ class Preimage {
   std::vector<Withheld> withheld_;
 };
 
-// Preimage::restore() for a run whose owner has died; Journal::left says what is unseen().
-Result<void> restore_preimage(const Store& store, Run& run, Journal& journal);
+// Preimage::restore() for a run whose owner has died, or keep(), by Journal::keeps; Journal::left
+// says what is unseen().
+Result<void> end_preimage(const Store& store, Run& run, Journal& journal);
 
 }  // namespace mixguard::guard

@@ -15,15 +15,14 @@ namespace {
 
 using Outcome = Recovery::Outcome;
 
-Result<void> put_back(const Store& store, Run& run, Journal& journal) {
-  auto restored = restore_preimage(store, run, journal);
+Result<void> end(const Store& store, Run& run, Journal& journal) {
+  auto ended = end_preimage(store, run, journal);
   // An index that turned out to be damaged has been dropped.
-  if (!restored && restored.error().code == ESTALE)
-    restored = restore_preimage(store, run, journal);
-  return restored;
+  if (!ended && ended.error().code == ESTALE) ended = end_preimage(store, run, journal);
+  return ended;
 }
 
-// What a run that was put back left in the project.
+// What stays of a run that was put back, or of which it is not known.
 std::vector<std::string> left_by(const Journal& journal) {
   std::vector<std::string> left = journal.left;
   for (const Op& op : journal.ops) {
@@ -81,11 +80,12 @@ class Recoverer {
           captured_.push_back(id);
           return {};
         }
-        auto restored = put_back(store_, *run, **journal);
+        auto ended = end(store_, *run, **journal);
         const std::vector<Op>& ops = (*journal)->ops;
         const bool any =
             std::any_of(ops.begin(), ops.end(), [](const Op& op) { return op.withheld.empty(); });
-        return done(id, restored, Outcome::kDiscarded, any, left_by(**journal));
+        return done(id, ended, (*journal)->keeps ? Outcome::kKept : Outcome::kDiscarded, any,
+                    left_by(**journal));
       }
       case RunState::kIntent: {
         const bool as_before = (*journal)->ends_as == RunState::kRolledBack;

@@ -19,8 +19,9 @@ struct Recovery {
                      // project is as before
     kRolledForward,  // the commit or rollback had begun: it is finished now, the project is as
                      // after
+    kKept,           // a server or a console: what it had written stays
   } outcome = Outcome::kDiscarded;
-  bool can_return = false;  // what was in the project until then is kept as what the run undoes
+  bool can_return = false;  // a rollback of the run undoes the outcome, or what is kept
   // What stays as the run left it, and why: it could not be looked at or put back, or has no sound
   // copy.
   std::vector<std::string> left;

@@ -33,8 +33,10 @@ struct Pair {
 // What is chosen of two trees.
 class Choice {
  public:
-  Choice(Objects& objects, const Entry& wanted, const Entry& present)
-      : objects_(objects), wanted_(wanted), present_(present) {}
+  // `builds`: where in the tree they are.
+  Choice(Objects& objects, const Entry& wanted, const Entry& present,
+         const std::set<std::string>& builds)
+      : objects_(objects), wanted_(wanted), present_(present), builds_(builds) {}
 
   // `on_damage`: as in compare(), of the paths asked for.
   Result<std::vector<Pair>> of(const RollbackOptions& options, const OnDamage& on_damage) {
@@ -68,10 +70,10 @@ class Choice {
   // None below another.
   Result<std::vector<std::string>> paths_of(const RollbackOptions& options) {
     std::vector<std::string> all = options.paths;
-    if (options.build) {
-      auto build = both("_build");
+    for (const std::string& path : options.build ? builds_ : std::set<std::string>()) {
+      auto build = both(path);
       if (!build) return propagate(build);
-      if (build->wanted || build->present) all.emplace_back("_build");
+      if (build->wanted || build->present) all.push_back(path);
     }
     if (options.config) {
       auto files = configuration();
@@ -166,6 +168,7 @@ class Choice {
   Objects& objects_;
   const Entry& wanted_;
   const Entry& present_;
+  const std::set<std::string>& builds_;
 };
 
 // Whether a compiler's manifest is in it.
@@ -368,7 +371,11 @@ class Restoration {
       report_.skipped.push_back(full_path(root, path));
     };
     const bool lenient = on_loss() == OnLoss::kLeaveOut;
-    auto pairs = Choice(objects_, wanted, present).of(inside, lenient ? skip : OnDamage());
+    auto builds = moved_builds(store_);
+    if (!builds) return propagate(builds);
+    std::erase_if(*builds, [](const std::string& path) { return path.starts_with('/'); });
+    builds->insert("_build");
+    auto pairs = Choice(objects_, wanted, present, *builds).of(inside, lenient ? skip : OnDamage());
     if (!pairs) return propagate(pairs);
     if (!pairs->empty()) chosen_.push_back({root, std::move(*pairs)});
     return {};

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 #include "guard/snapshot/rollback.hpp"
@@ -141,6 +142,90 @@ TEST_CASE("the whole project can be a root, without the store") {
   work(project);
   REQUIRE(preimage->restore(store));
   CHECK(project.state() == before);
+}
+
+// A console that is open while `act` goes on, and what it is said to have changed.
+Lines changed_by_console(const Store& store, const std::string& id,
+                         const std::function<void()>& act) {
+  auto console = Preimage::capture(store, id, {"_build", "lib"}, WhenKilled::kKept);
+  if (!console) FAIL(console.error().message);
+  act();
+  const auto kept = console->keep(store);
+  if (!kept) FAIL(kept.error().message);
+  return lines(*kept);
+}
+
+TEST_CASE("what other runs do while a console is open is theirs") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("lib/a.ex", "0");
+  project.write("lib/gone.ex", "0");
+  project.write("lib/c.ex", "0");
+  const Store store = project.store();
+  const auto before = project.state(testing::Times::kIgnored);
+  const std::string id = new_run_id();
+  const auto other = [&] {
+    testing::run(store, {"**"}, [] {
+      testing::write_file("lib/a.ex", "2");
+      testing::write_file("lib/new/b.ex", "2");
+      fs::remove("lib/gone.ex");
+    });
+  };
+  SECTION("all of it") {
+    CHECK(changed_by_console(store, id, other).empty());
+    CHECK_FALSE(fs::exists(store.run_path(id)));
+    testing::undo(store, "last");
+  }
+  SECTION("what comes on top of what the console wrote") {
+    const auto changes = changed_by_console(store, id, [&] {
+      project.write("lib/a.ex", "1");
+      project.write("lib/c.ex", "1");
+      other();
+    });
+    CHECK(changes == Lines{"modified lib/a.ex", "modified lib/c.ex"});
+    testing::undo(store, "last");
+    CHECK(project.read("lib/a.ex") == "1");
+    testing::undo(store, "last");
+  }
+  SECTION("what the console writes on top of it is not") {
+    const auto changes = changed_by_console(store, id, [&] {
+      other();
+      project.write("lib/a.ex", "3");
+    });
+    CHECK(changes == Lines{"modified lib/a.ex"});
+    testing::undo(store, id);
+    CHECK(project.read("lib/a.ex") == "0");
+    return;
+  }
+  SECTION("a rollback") {
+    other();
+    CHECK(changed_by_console(store, id, [&] { testing::undo(store, "last"); }).empty());
+  }
+  CHECK(project.state(testing::Times::kIgnored) == before);
+}
+
+TEST_CASE("what a server had written when it was killed stays, and can be taken back") {
+  Project project;
+  fill(project);
+  const Store store = project.store();
+  const auto before = project.state(testing::Times::kIgnored);
+  const std::string id = new_run_id();
+  testing::in_child([&] {
+    auto preimage = Preimage::capture(store, id, kRoots, WhenKilled::kKept);
+    testing::expect(preimage.has_value(), "captured");
+    work(project);
+    ::_exit(0);
+  });
+  const auto after = project.state();
+  const auto recovered = recover(store);
+  REQUIRE(recovered);
+  REQUIRE(recovered->size() == 1);
+  CHECK(recovered->front().outcome == Recovery::Outcome::kKept);
+  CHECK(recovered->front().can_return);
+  CHECK(project.state() == after);
+  testing::undo(store, id);
+  fs::remove(project.at("priv"));  // led to a root that was not there
+  CHECK(project.state(testing::Times::kIgnored) == before);
 }
 
 }  // namespace

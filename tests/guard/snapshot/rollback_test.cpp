@@ -538,5 +538,39 @@ TEST_CASE("without a run the newest that changed the path is undone") {
   CHECK(none.error().message.ends_with("it changed nothing of what was asked for"));
 }
 
+TEST_CASE("what was compiled keeps its time, whatever the build is called") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  const std::string beam = "bld/dev/lib/num/ebin/num.beam";
+  const std::string manifest = "bld/dev/lib/num/.mix/compile.elixir";
+  for (const std::string& path : {beam, manifest}) project.write(path, "0");
+  project.write("lib/num.ex", "0");
+  const Store store = project.store();
+  const auto before = project.state();
+  const auto done = run(store, kAll, [&] {
+    for (const std::string& path : {beam, manifest}) write_file(path, "1");
+  });
+  RollbackOptions options;
+  options.paths = {"bld"};
+  testing::undo(store, done.run_id, options);
+  const auto after = project.state();
+  for (const std::string& path : {beam, manifest}) CHECK(after.at(path) == before.at(path));
+}
+
+TEST_CASE("a source gets a new time only where code stays that was compiled later") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("_build/dev/lib/num/.mix/compile.elixir", "0");
+  project.write("lib/num.ex", "0");
+  const Store store = project.store();
+  const auto before = project.state();
+  const auto done = run(store, kAll, [] { write_file("lib/num.ex", "1"); });
+  const bool compiled = GENERATE(false, true);
+  if (compiled) project.write("_build/dev/lib/num/.mix/compile.elixir", "1");
+  testing::undo(store, done.run_id);
+  CHECK(project.read("lib/num.ex") == "0");
+  CHECK((project.state().at("lib/num.ex") == before.at("lib/num.ex")) == !compiled);
+}
+
 }  // namespace
 }  // namespace mixguard::guard
