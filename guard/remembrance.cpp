@@ -138,7 +138,7 @@ std::size_t RunResult::worth_mentioning() const {
 
 Result<void> Remembrance::begin(const Store& store, const std::string& run_id,
                                 const Judgement& judgement,
-                                const std::vector<sandbox::LayerReport>& layers,
+                                const std::vector<sandbox::LayerReport>& layers, bool dry_run,
                                 sandbox::Workspace& workspace) {
   const policy::Confinement& confinement = judgement.decision.confinement;
   if (!judgement.project.found()) return {};
@@ -158,6 +158,7 @@ Result<void> Remembrance::begin(const Store& store, const std::string& run_id,
   workspace.project = judgement.project.root;
   workspace.project_fd = store.project_fd();
   live_ = confinement.mode == policy::RunMode::kLive;
+  stays_ = live_ && !dry_run;
   if (sandbox::has_overlay(layers)) return begin_overlay(store, run_id, judgement, workspace);
   return begin_in_place(store, run_id, judgement, sandbox::has_private_view(layers), workspace);
 }
@@ -296,7 +297,7 @@ Result<void> Remembrance::begin_in_place(const Store& store, const std::string& 
   }
 
   Result<Preimage> captured =
-      Preimage::capture(store, run_id, roots, live_ ? WhenKilled::kKept : WhenKilled::kPutBack);
+      Preimage::capture(store, run_id, roots, stays_ ? WhenKilled::kKept : WhenKilled::kPutBack);
   if (!captured) return propagate(captured);
   preimage_.emplace(std::move(*captured));
   for (const auto& [path, why] : preimage_->skipped()) {
@@ -427,11 +428,11 @@ Result<RunResult> Remembrance::keep_build_of(ChangeSet changes) {
 Result<RunResult> Remembrance::abandon(bool keep_build) {
   if (preimage_) {
     // A server that ends with an error has done its work all the same; a task has not.
-    Result<ChangeSet> changes = live_ ? preimage_->keep(*store_) : preimage_->restore(*store_);
+    Result<ChangeSet> changes = stays_ ? preimage_->keep(*store_) : preimage_->restore(*store_);
     if (!changes) return propagate(changes);
     take(std::move(*changes));
     note_unseen();
-    result_.committed = live_;
+    result_.committed = stays_;
     return result_;
   }
   if (!transaction_) return result_;

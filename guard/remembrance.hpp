@@ -45,7 +45,7 @@ class Remembrance {
   // Where `layers` have no overlay the project is written in place, and nothing outside is written.
   // `store` has to outlive this object.
   Result<void> begin(const Store& store, const std::string& run_id, const Judgement& judgement,
-                     const std::vector<sandbox::LayerReport>& layers,
+                     const std::vector<sandbox::LayerReport>& layers, bool dry_run,
                      sandbox::Workspace& workspace);
 
   // The command's writes reach the project while it runs and stay unless they are undone (live
@@ -85,6 +85,7 @@ class Remembrance {
   Outside outside_;
   std::string run_path_;
   bool live_ = false;
+  bool stays_ = false;  // what it wrote, whatever its end
   std::vector<std::string> notes_;
   std::optional<Transaction> transaction_;
   std::optional<Preimage> preimage_;

@@ -254,7 +254,9 @@ class Session {
                        environment_variable("HOME").value_or(""), judgement_.project.root);
     if (!workspace) return internal(workspace.error());
     workspace_ = std::move(*workspace);
-    if (auto begun = remembrance_.begin(store_, run_id_, judgement_, layers_, workspace_); !begun)
+    if (auto begun =
+            remembrance_.begin(store_, run_id_, judgement_, layers_, options_.dry_run, workspace_);
+        !begun)
       return internal(begun.error());
     for (const std::string& note : remembrance_.notes()) console_.note(note);
     return std::nullopt;
