@@ -80,6 +80,7 @@ Json report_json(const RollbackReport& report) {
           {"undo_id", text_or_null(report.undo_id)},
           {"paths", changes_json(report.undone)},
           {"skipped", report.skipped},
+          {"reasons", report.reasons},
           {"dependencies_left_alone", left_json(report.left_alone)}};
 }
 
@@ -95,11 +96,11 @@ void print(const Undone& undone, const RollbackArguments& arguments, Console& co
   const bool dry_run = arguments.options.dry_run;
   console.document(describe_changes(report.undone, dry_run ? "would be put back" : "put back"));
   for (const std::string& path : report.skipped) {
+    const auto reason = report.reasons.find(path);
     console.say("left alone: " + printable(path) +
-                (report.snapshot_id.empty()
-                     ? " was edited since (--force puts it back, after keeping what is there), or "
-                       "its directory is not there any more or has something mounted in it"
-                     : " (there is no copy of it, or it changed just now)"));
+                (reason != report.reasons.end()
+                     ? ": " + printable(reason->second)
+                     : " was edited since (--force puts it back, after keeping what is there)"));
   }
   for (const DependencyLeft& one : report.left_alone) {
     console.say("left alone: the dependency " + one.name + ", because " + printable(one.why));

@@ -189,6 +189,11 @@ struct Chosen {
   std::vector<Pair> pairs;
 };
 
+void leave_alone(RollbackReport& report, const std::string& full, Uncovered why) {
+  report.skipped.push_back(full);
+  report.reasons.emplace(full, "it " + std::string(to_string(why)));
+}
+
 Result<void> look_only(const Objects& objects, const Chosen& chosen, OnLoss on_loss,
                        RollbackReport& report) {
   // As seen from now: what is wanted comes after what is there.
@@ -197,14 +202,14 @@ Result<void> look_only(const Objects& objects, const Chosen& chosen, OnLoss on_l
     Change change = change_of(difference);
     change.path = full_path(chosen.root, change.path);
     if (difference.after && !difference.after->is_kept()) {
-      report.skipped.push_back(std::move(change.path));
+      leave_alone(report, change.path, difference.after->uncovered);
     } else {
       report.undone.changes.push_back(std::move(change));
     }
     return {};
   };
   const OnDamage leave = [&](const std::string& path) {
-    report.skipped.push_back(full_path(chosen.root, path));
+    leave_alone(report, full_path(chosen.root, path), Uncovered::kDamaged);
   };
   for (const auto& [path, wanted, present] : chosen.pairs) {
     auto compared = compare(objects, path, present, wanted, take,
@@ -252,7 +257,7 @@ class Plan {
     auto ops = plan.finish();
     if (!ops) return propagate(ops);
     for (const auto& [path, why] : plan.left_alone())
-      report_.skipped.push_back(full_path(chosen.root, path));
+      leave_alone(report_, full_path(chosen.root, path), why);
     for (Op& op : *ops) {
       op.root = chosen.root;
       op.area = op_area;
@@ -333,7 +338,10 @@ class Restoration {
     tree::UniqueFd live(root ? ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                              : -1);
     if (!root || !live) {
-      if (is_asked_for(path)) report_.skipped.push_back(path);
+      if (is_asked_for(path)) {
+        report_.skipped.push_back(path);
+        report_.reasons.emplace(path, root ? "it cannot be opened" : root.error().message);
+      }
       return {};
     }
     if (!is_asked_for(path) && !options_.build) return {};
@@ -347,7 +355,7 @@ class Restoration {
   // Of a tree with damage at its top nothing can be chosen.
   Result<void> passed(const std::string& root, Result<void> chosen) {
     if (chosen || on_loss() == OnLoss::kFail || !is_damage(chosen.error())) return chosen;
-    report_.skipped.push_back(root.empty() ? "." : root);
+    leave_alone(report_, root.empty() ? "." : root, Uncovered::kDamaged);
     return {};
   }
 
@@ -368,7 +376,7 @@ class Restoration {
     }
     if (options_.selective() && !inside.selective()) return {};
     const OnDamage skip = [&](const std::string& path) {
-      report_.skipped.push_back(full_path(root, path));
+      leave_alone(report_, full_path(root, path), Uncovered::kDamaged);
     };
     const bool lenient = on_loss() == OnLoss::kLeaveOut;
     auto builds = moved_builds(store_);

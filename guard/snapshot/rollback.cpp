@@ -29,6 +29,9 @@ namespace {
 
 using Target = History::Target;
 
+constexpr const char* kMountedOver = "something is mounted over it";
+constexpr const char* kMountedIn = "something is mounted in it";
+
 bool any_run(const std::string& /*id*/) { return true; }
 
 using Which = std::function<bool(const std::string& id)>;
@@ -119,9 +122,10 @@ class Planner {
       }
       ++matched_;
       const Step step{target, *op};
-      auto planned = !is_there(target, *op) ? skip(*op)
-                     : op->attributes       ? attributes(*op)
-                                            : object(step);
+      auto planned = !is_there(target, *op)
+                         ? skip(*op, "its directory is not there any more, or another is")
+                     : op->attributes ? attributes(*op)
+                                      : object(step);
       if (!planned) return planned;
     }
     for (auto op = current_.begin(); op != current_.end(); ++op)
@@ -139,6 +143,7 @@ class Planner {
   [[nodiscard]] std::vector<std::string> take_skipped() {
     return {skipped_.begin(), skipped_.end()};
   }
+  [[nodiscard]] std::map<std::string, std::string> take_reasons() { return std::move(reasons_); }
   // The directories outside of the project that the operations are about.
   [[nodiscard]] std::vector<ExtraRoot> roots() const { return trees_.usable(); }
   // Of which nothing was left out by the selection.
@@ -238,7 +243,7 @@ class Planner {
       return {};
     }
     auto present = expected_at(op);
-    if (!present && present.error().code == EXDEV) return skip(op);  // mounted over
+    if (!present && present.error().code == EXDEV) return skip(op, kMountedOver);
     if (!present) return propagate(present);
     const auto& node = present->node;
     if (!node && lay_in_lost_build(op)) return {};
@@ -272,7 +277,7 @@ class Planner {
     // Where a newer run moved the directory, it is looked for in there.
     const Op* above = planned_above(op);
     auto present = above == nullptr ? live_.look(op.root, op.path) : moved_along(*above, op.path);
-    if (!present && present.error().code == EXDEV) return skip(op);  // mounted over
+    if (!present && present.error().code == EXDEV) return skip(op, kMountedOver);
     if (!present) return propagate(present);
     if (same_object(op.before, *present)) return {};  // undone already
     bool edited = !same_object(op.after, *present);
@@ -289,7 +294,7 @@ class Planner {
       auto root = trees_.of(op.root);
       if (!root) return propagate(root);
       auto changed = history_.edited(step.target, op, *root, **present, goes);
-      if (!changed && changed.error().code == EXDEV) return skip(op);  // something is mounted in it
+      if (!changed && changed.error().code == EXDEV) return skip(op, kMountedIn);
       if (!changed) return propagate(changed);
       edited = *changed;
     }
@@ -303,7 +308,7 @@ class Planner {
     if (edited && above == nullptr && *present) {
       auto mounted = holds_mount(op, **present);
       if (!mounted) return propagate(mounted);
-      if (*mounted) return skip(op);
+      if (*mounted) return skip(op, kMountedIn);
     }
     auto stored = version_from_before(step);
     if (!stored) return propagate(stored);
@@ -395,8 +400,10 @@ class Planner {
     }
   }
 
-  Result<void> skip(const Op& op) {
+  // Edited since, where no other reason is given.
+  Result<void> skip(const Op& op, const std::string& reason = "") {
     skipped_.insert(full_path(op));
+    if (!reason.empty()) reasons_.emplace(full_path(op), reason);
     return {};
   }
 
@@ -422,6 +429,7 @@ class Planner {
   ByPath objects_, attributes_;
   Ops current_;  // of the one that is added
   std::set<std::string> skipped_;
+  std::map<std::string, std::string> reasons_;
   std::vector<std::string> complete_;
   std::size_t matched_ = 0;
 };
@@ -515,6 +523,7 @@ Result<RollbackReport> undo_all(const Store& store, const std::vector<Target>& t
   RollbackReport report;
   for (const Target& target : targets) report.run_ids.push_back(target.id);
   report.skipped = planner.take_skipped();
+  report.reasons = planner.take_reasons();
   Journal journal;
   journal.ops = planner.take_ops();
   journal.extra_roots = planner.roots();
@@ -555,6 +564,7 @@ void report_ops(const std::vector<Op>& ops, RollbackReport& report) {
       report.undone.changes.push_back(change_of(op));
     } else {
       report.skipped.push_back(full_path(op));
+      report.reasons.emplace(full_path(op), op.withheld);
     }
   }
   report.undone.sort();

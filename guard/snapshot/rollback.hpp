@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,8 +48,10 @@ struct RollbackReport {
                         // a dry run
   ChangeSet
       undone;  // what changed in the project, as seen from now (a created file undone is kDeleted)
-  // Edited since, or in a directory outside of the project that is not there any more: left alone.
+  // Left alone.
   std::vector<std::string> skipped;
+  // Why a path is among them, where that is not that somebody edited it since.
+  std::map<std::string, std::string> reasons;
   std::vector<DependencyLeft> left_alone;
   [[nodiscard]] bool is_complete() const { return skipped.empty() && left_alone.empty(); }
 };
