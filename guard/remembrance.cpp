@@ -367,8 +367,9 @@ Result<RunResult> Remembrance::finish(bool dry_run, bool strict) {
 void Remembrance::hold_back_build() {
   const auto& all = result_.changes.changes;
   const auto source = std::find_if(all.begin(), all.end(), [&](const Change& change) {
+    const bool is_git = ("/" + change.path).find("/.git/") != std::string::npos;
     return change.disposition != Disposition::kCommit && change.kind != ChangeKind::kCreated &&
-           takes_code_along(change, outside_);
+           !is_git && belongs_to_the_code(change.path) && takes_code_along(change, outside_);
   });
   if (source == all.end()) return;
   const std::string why = "compiled, perhaps from " + source->path + ", which is not committed";

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kRuns = 32;  // so many of the newest are asked where they had their builds
 constexpr const char* kDefault = "_build";
+constexpr std::int64_t kSecond = 1'000'000'000;  // nanoseconds
 
 }  // namespace
 
@@ -102,9 +103,10 @@ std::int64_t Builds::time_for_sources() const {
 
 bool Builds::compiled_since(std::int64_t moment, const std::vector<Op>& ops) const {
   return std::any_of(manifests_.begin(), manifests_.end(), [&](const Manifest& manifest) {
-    return manifest.ctime > moment && std::none_of(ops.begin(), ops.end(), [&](const Op& op) {
-             return replaces(op, manifest.path);
-           });
+    // Its time is that of the compilation's begin, in whole seconds; a rename moves the other.
+    const bool later = manifest.ctime > moment && manifest.mtime + kSecond > moment;
+    return later && std::none_of(ops.begin(), ops.end(),
+                                 [&](const Op& op) { return replaces(op, manifest.path); });
   });
 }
 
@@ -156,7 +158,6 @@ Result<void> renew_sources(const Store& store, std::int64_t moment, bool always,
 
 void wait_for_sources(const Journal& journal) {
   if (journal.touch_time == 0) return;
-  constexpr std::int64_t kSecond = 1'000'000'000;
   const timespec until{journal.touch_time / kSecond, journal.touch_time % kSecond};
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);

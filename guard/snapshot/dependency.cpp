@@ -86,9 +86,12 @@ class DependencyUndo::Impl {
 
   Result<bool> changes_source(const Store& store, const DependencyChoice& choice) {
     auto locks = read_lock_versions(store, request_.runs);
-    if (!locks) return propagate(locks);
-    bool changed = std::any_of(locks->begin(), locks->end(),
-                               [&](const auto& lock) { return lock.second.changes(choice.name); });
+    // Its version from before was put back with another dependency: the lines are not known.
+    const bool gone = !locks && locks.error().code == EBADMSG;
+    if (!locks && !gone) return propagate(locks);
+    bool changed = !gone && std::any_of(locks->begin(), locks->end(), [&](const auto& lock) {
+      return lock.second.changes(choice.name);
+    });
     each_op([&](const Op& op) { changed = changed || is_code(choice, op.path); });
     auto places = code_of(choice);
     if (!places) return propagate(places);
@@ -258,13 +261,21 @@ class DependencyUndo::Impl {
     bool code = false;
     each_op([&](const Op& op) { code = code || is_code(choice, op.path); });
     const auto places = code_of(choice);
-    const bool absent = !code && places && places->empty();
-    if (locked && absent)
-      return "its code is not in deps/" + choice.name + "; roll back the run as a whole";
-    const auto lock = tree::Parents(project_).look("mix.lock");
-    if (code && locks_.empty() && lock && !*lock)
+    const std::string home = "deps/" + choice.name;
+    const bool absent = !code && places && places->empty() && !came_with_directory(home);
+    if (locked && absent) return "its code is not in " + home + "; roll back the run as a whole";
+    if (code && locks_.empty() && !has_lock())
       return "its lock is not in mix.lock; roll back the run as a whole";
     return "";
+  }
+
+  [[nodiscard]] bool has_lock() const {
+    const auto homes = mix_layout::homes(project_);
+    tree::Parents parents(project_);
+    return !homes || std::any_of(homes->begin(), homes->end(), [&](const std::string& home) {
+      const auto lock = parents.look(tree::join(home, "mix.lock"));
+      return !lock || *lock;
+    });
   }
 
   // Why nothing of it can be done; empty when there is no reason.

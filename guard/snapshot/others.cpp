@@ -26,6 +26,7 @@ Result<Steps> steps_since(const Store& store, const std::string& run_id, std::in
     auto journal = read_journal(store, id);
     // One that cannot be read is nobody's, and reported elsewhere.
     if (!journal || !journal->is_over() || journal->settled <= since) continue;
+    if (journal->ends_as == RunState::kRolledBack) continue;  // all is as it found it
     journals.push_back(std::move(*journal));
   }
   std::sort(journals.begin(), journals.end(),
@@ -66,10 +67,13 @@ class Attribution {
     const auto steps = steps_.find(op.path);
     if (steps == steps_.end()) return false;
     Object left = op.after;
+    bool matched = false;
     for (auto step = steps->second.rbegin(); step != steps->second.rend(); ++step) {
-      if (is_as_left(step->second, left)) left = step->first;
+      if (!is_as_left(step->second, left)) continue;
+      left = step->first;
+      matched = true;
     }
-    if (same_object(left, op.after)) return false;
+    if (!matched) return false;
     if (looks_alike(op.before, left)) return true;
     op.after = left;
     return false;

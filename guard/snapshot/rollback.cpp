@@ -474,8 +474,12 @@ Result<void> undo(const Store& store, const std::vector<Target>& targets,
   if (options.force) {
     if (auto synced = make_displaced_durable(store, journal); !synced) return synced;
   }
-  std::int64_t moment = targets.front().journal.settled;
-  for (const Target& target : targets) moment = std::min(moment, target.journal.settled);
+  // What others compiled while one wrote in place is no part of it.
+  std::int64_t moment = INT64_MAX;
+  for (const Target& target : targets) {
+    const bool in_place = target.journal.kind == RunKind::kPreimage;
+    moment = std::min(moment, in_place ? target.journal.since : target.journal.settled);
+  }
   auto renewed = renew_sources(store, moment, options.selective(), journal);
   if (!renewed) return renewed;
   auto run = make_run(store, undo_id);
@@ -508,6 +512,27 @@ Result<void> check_plan(const std::string& what, const RollbackOptions& options,
   return {};
 }
 
+// Beside a manifest that was written since, an older beam would be taken for current: an
+// application whose manifest is left alone keeps all that was compiled of it.
+void keep_builds_whole(std::vector<Op>& ops, RollbackReport& report) {
+  std::set<std::string> builds;
+  for (const std::string& path : report.skipped) {
+    const std::size_t end = path.find("/.mix/compile.");
+    if (end != std::string::npos) builds.insert(path.substr(0, end));
+  }
+  if (builds.empty()) return;
+  std::erase_if(ops, [&](const Op& op) {
+    const std::string full = full_path(op);
+    const bool stays = std::any_of(builds.begin(), builds.end(), [&](const std::string& build) {
+      return tree::is_at_or_below(full, build);
+    });
+    if (!stays || op.attributes) return stays;
+    report.skipped.push_back(full);
+    report.reasons.emplace(full, "its application was compiled anew since");
+    return true;
+  });
+}
+
 Result<RollbackReport> undo_all(const Store& store, const std::vector<Target>& targets,
                                 const RollbackOptions& options) {
   const std::string what =
@@ -528,6 +553,7 @@ Result<RollbackReport> undo_all(const Store& store, const std::vector<Target>& t
   journal.ops = planner.take_ops();
   journal.extra_roots = planner.roots();
   journal.build = targets.front().journal.build;
+  keep_builds_whole(journal.ops, report);
   auto completed = dependencies->complete(journal.ops, report.skipped);
   if (!completed) return propagate(completed);
   report.left_alone = dependencies->left_alone();

@@ -179,6 +179,10 @@ void note_lock_lines(Journal& journal, int root, bool carried_out) {
   for (const Op& op : journal.ops) {
     if (!op.root.empty() || !op.after || !op.withheld.empty() || !mix_layout::is_lock(op.path))
       continue;
+    if (carried_out) {
+      const auto node = tree::Parents(root).look(op.path);
+      if (!node || !same_object(op.after, *node)) continue;  // another run's by now
+    }
     auto lines = read_lock_lines(root, carried_out ? op.path : other_side(journal, op));
     if (!lines) continue;
     lines->path = op.path;

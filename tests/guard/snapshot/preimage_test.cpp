@@ -197,6 +197,24 @@ TEST_CASE("what other runs do while a console is open is theirs") {
     CHECK(project.read("lib/a.ex") == "0");
     return;
   }
+  SECTION("what they did and took back") {
+    CHECK(changed_by_console(store, id, [&] {
+            other();
+            testing::undo(store, "last");
+          }).empty());
+  }
+  SECTION("what is tried in place and taken back") {
+    const auto changes = changed_by_console(store, id, [&] {
+      project.write("lib/a.ex", "1");
+      auto tried = Preimage::capture(store, new_run_id(), {"lib"});
+      REQUIRE(tried);
+      project.write("lib/a.ex", "2");
+      REQUIRE(tried->restore(store));
+    });
+    CHECK(changes == Lines{"modified lib/a.ex"});
+    CHECK(project.read("lib/a.ex") == "1");
+    CHECK(testing::undo(store, id).is_complete());
+  }
   SECTION("a rollback") {
     other();
     CHECK(changed_by_console(store, id, [&] { testing::undo(store, "last"); }).empty());

@@ -572,5 +572,27 @@ TEST_CASE("a source gets a new time only where code stays that was compiled late
   CHECK((project.state().at("lib/num.ex") == before.at("lib/num.ex")) == !compiled);
 }
 
+TEST_CASE("an application that was compiled anew since keeps all that was compiled of it") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  const std::string build = "_build/dev/lib/num/";
+  const std::string manifest = build + ".mix/compile.elixir";
+  for (const std::string& name : {manifest, build + "ebin/a.beam", build + "ebin/b.beam"})
+    project.write(name, "0");
+  project.write("lib/a.ex", "0");
+  const Store store = project.store();
+  const auto first = run(store, kAll, [&] {
+    for (const std::string& name : {manifest, build + "ebin/a.beam", std::string("lib/a.ex")})
+      write_file(name, "1");
+  });
+  run(store, kAll, [&] {
+    for (const std::string& name : {manifest, build + "ebin/b.beam"}) write_file(name, "2");
+  });
+  const auto report = testing::undo(store, first.run_id);
+  CHECK(report.skipped == Lines{manifest, build + "ebin/a.beam"});
+  CHECK(project.read(build + "ebin/a.beam") == "1");
+  CHECK(project.read("lib/a.ex") == "0");
+}
+
 }  // namespace
 }  // namespace mixguard::guard
