@@ -123,7 +123,15 @@ fi
 lane() { "$@"; echo "$1" >>"$scratch/ended"; }
 # Each in a process group of its own: whoever interrupts the tests ends them all.
 set -m
-trap 'for leader in $(jobs -p); do kill -- "-$leader"; done; wait; exit 130' INT TERM
+stop() {
+  local signal leader
+  for signal in TERM KILL; do
+    for leader in $(jobs -p); do kill -"$signal" -- "-$leader" 2>/dev/null; done
+    sleep 1
+  done
+  exit 130
+}
+trap stop INT TERM
 lane clang_lane </dev/null &
 lane program_lane </dev/null &
 lane as_user e2e-as-user "$other/tests/e2e/run.sh" "$other/bin/mixguard" </dev/null &
