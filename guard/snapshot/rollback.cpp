@@ -557,6 +557,12 @@ Result<RollbackReport> undo_all(const Store& store, const std::vector<Target>& t
   auto completed = dependencies->complete(journal.ops, report.skipped);
   if (!completed) return propagate(completed);
   report.left_alone = dependencies->left_alone();
+  // Times of directories alone are nothing to have undone.
+  const auto is_change = [](const Op& op) {
+    return !op.attributes || op.attributes->first.differs(op.attributes->second);
+  };
+  if (!report.is_complete() && std::none_of(journal.ops.begin(), journal.ops.end(), is_change))
+    journal.ops.clear();
   auto checked = check_plan(what, options, planner.matched(), journal, report);
   if (!checked) return propagate(checked);
   if (!options.force) {

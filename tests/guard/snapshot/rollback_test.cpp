@@ -594,5 +594,23 @@ TEST_CASE("an application that was compiled anew since keeps all that was compil
   CHECK(project.read("lib/a.ex") == "0");
 }
 
+TEST_CASE("where all is left alone nothing was undone") {
+  if (!testing::can_mount_overlays()) return;
+  Project project;
+  project.write("lib/a.ex", "0");
+  const Store store = project.store();
+  const auto done = run(store, kAll, [] {
+    write_file("lib/a.ex", "1");
+    write_file("lib/b.ex", "1");
+  });
+  for (const char* name : {"lib/a.ex", "lib/b.ex"}) project.write(name, "by hand");
+  const auto report = rollback(store, done.run_id, {});
+  REQUIRE(report);
+  CHECK(report->undo_id.empty());
+  CHECK(report->skipped == Lines{"lib/a.ex", "lib/b.ex"});
+  CHECK(testing::undo(store, done.run_id, {.force = true}).is_complete());
+  CHECK(project.read("lib/a.ex") == "0");
+}
+
 }  // namespace
 }  // namespace mixguard::guard
