@@ -11,22 +11,22 @@ namespace mixguard::guard::cli {
 namespace {
 
 int recover_store(const Invocation& invocation, Console& console) {
-  return with_held_store(invocation, console,
-                         [&](const Store&, const std::vector<Recovery>& recovered) -> Result<int> {
-                           nlohmann::ordered_json list = nlohmann::ordered_json::array();
-                           for (const Recovery& one : recovered) {
-                             const bool before = one.outcome == Recovery::Outcome::kDiscarded;
-                             list.push_back({{"run_id", one.run_id},
-                                             {"project", before ? "as before" : "as after"},
-                                             {"left", one.left}});
-                           }
-                           if (console.json()) {
-                             console.document(dump_pretty({{"recovered", std::move(list)}}));
-                           } else if (recovered.empty()) {
-                             console.say("nothing to recover");
-                           }
-                           return kExitOk;
-                         });
+  const auto tell = [&](const Store&, const std::vector<Recovery>& recovered) -> Result<int> {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Recovery& one : recovered) {
+      const bool before = one.outcome == Recovery::Outcome::kDiscarded;
+      list.push_back({{"run_id", one.run_id},
+                      {"project", before ? "as before" : "as after"},
+                      {"left", one.left}});
+    }
+    if (console.json()) {
+      console.document(dump_pretty({{"recovered", std::move(list)}}));
+    } else if (recovered.empty()) {
+      console.say("nothing to recover");
+    }
+    return kExitOk;
+  };
+  return with_held_store(invocation, console, tell);
 }
 
 }  // namespace

@@ -126,8 +126,13 @@ Result<bool> has_sources(const LiveTrees& live, const std::string& root) {
   return node->has_value();
 }
 
+// By its path alone.
+bool may_be_source(const Op& op) {
+  return !op.attributes && op.after && mix_layout::is_source(op.path);
+}
+
 Result<bool> is_source(const LiveTrees& live, const Op& op) {
-  if (op.attributes || !op.after || !mix_layout::is_source(op.path)) return false;
+  if (!may_be_source(op)) return false;
   auto sources = has_sources(live, op.root);
   if (!sources || !*sources) return sources;
   auto fd = live.of(op.root);
@@ -140,19 +145,21 @@ Result<bool> is_source(const LiveTrees& live, const Op& op) {
 }  // namespace
 
 Result<void> renew_sources(const Store& store, std::int64_t moment, bool always, Journal& journal) {
-  const LiveTrees live(store.project_fd(), store.fd(), journal.extra_roots);
-  std::vector<Op*> sources;
-  for (Op& op : journal.ops) {
-    auto source = is_source(live, op);
-    if (!source) return propagate(source);
-    if (*source) sources.push_back(&op);
-  }
-  if (sources.empty()) return {};
+  if (std::none_of(journal.ops.begin(), journal.ops.end(), may_be_source)) return {};
   auto builds = Builds::find(store, journal.extra_roots);
   if (!builds) return propagate(builds);
   if (!always && !builds->compiled_since(moment, journal.ops)) return {};
-  for (Op* op : sources) op->touch = !builds->concerns(full_path(*op));
-  journal.touch_time = builds->time_for_sources();
+  // Only now is each looked at: there may be thousands.
+  const LiveTrees live(store.project_fd(), store.fd(), journal.extra_roots);
+  bool any = false;
+  for (Op& op : journal.ops) {
+    auto source = is_source(live, op);
+    if (!source) return propagate(source);
+    if (!*source) continue;
+    op.touch = !builds->concerns(full_path(op));
+    any = true;
+  }
+  if (any) journal.touch_time = builds->time_for_sources();
   return {};
 }
 

@@ -85,6 +85,11 @@ struct Op {
   std::string area;
   bool touch = false;  // regular files that come to the project get the time `Journal::touch_time`
   std::string withheld;  // why it was not carried out; empty when it was
+
+  // Not only a directory's time.
+  [[nodiscard]] bool is_change() const {
+    return !attributes || attributes->first.differs(attributes->second);
+  }
 };
 
 // As people write it, and unlike that of any path of another root: ROOT/path, or the path alone in

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -185,11 +186,6 @@ Result<void> bring_back(const Store& store, Run& run, Journal& journal, const Ma
   return carry_out(run, journal, false);
 }
 
-// Without what is only a directory's time.
-bool is_change(const Op& op) {
-  return !op.attributes || op.attributes->first.differs(op.attributes->second);
-}
-
 // What the run changed stays as its undo set; a run without any change is discarded.
 Result<ChangeSet> keep_changes(const Store& store, Run& run, Journal& journal,
                                const Manifest& before, std::optional<Present>& present) {
@@ -212,7 +208,7 @@ Result<ChangeSet> keep_changes(const Store& store, Run& run, Journal& journal,
   auto gone = leave_to_others(store, run.id, journal.since, *ops);
   if (!gone) return propagate(gone);
   std::erase_if(set->changes, [&](const Change& change) { return gone->contains(change.path); });
-  if (set->changes.empty() && std::none_of(ops->begin(), ops->end(), is_change)) {
+  if (set->changes.empty() && std::none_of(ops->begin(), ops->end(), std::mem_fn(&Op::is_change))) {
     if (auto discarded = discard_run(run); !discarded) return propagate(discarded);
     return set;
   }

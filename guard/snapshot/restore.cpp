@@ -379,7 +379,9 @@ class Restoration {
       leave_alone(report_, full_path(root, path), Uncovered::kDamaged);
     };
     const bool lenient = on_loss() == OnLoss::kLeaveOut;
-    auto builds = moved_builds(store_);
+    Result<std::set<std::string>> builds = std::set<std::string>();
+    // Only then are the journals of other runs read for it.
+    if (inside.build) builds = moved_builds(store_);
     if (!builds) return propagate(builds);
     std::erase_if(*builds, [](const std::string& path) { return path.starts_with('/'); });
     builds->insert("_build");

@@ -558,11 +558,8 @@ Result<RollbackReport> undo_all(const Store& store, const std::vector<Target>& t
   if (!completed) return propagate(completed);
   report.left_alone = dependencies->left_alone();
   // Times of directories alone are nothing to have undone.
-  const auto is_change = [](const Op& op) {
-    return !op.attributes || op.attributes->first.differs(op.attributes->second);
-  };
-  if (!report.is_complete() && std::none_of(journal.ops.begin(), journal.ops.end(), is_change))
-    journal.ops.clear();
+  const bool any = std::any_of(journal.ops.begin(), journal.ops.end(), std::mem_fn(&Op::is_change));
+  if (!report.is_complete() && !any) journal.ops.clear();
   auto checked = check_plan(what, options, planner.matched(), journal, report);
   if (!checked) return propagate(checked);
   if (!options.force) {
@@ -590,8 +587,7 @@ Result<RollbackReport> undo_all(const Store& store, const std::vector<Target>& t
 
 void report_ops(const std::vector<Op>& ops, RollbackReport& report) {
   for (const Op& op : ops) {
-    const bool time_only = op.attributes && !op.attributes->first.differs(op.attributes->second);
-    if (time_only && op.withheld.empty()) continue;
+    if (!op.is_change() && op.withheld.empty()) continue;
     if (op.withheld.empty()) {
       report.undone.changes.push_back(change_of(op));
     } else {
